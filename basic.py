@@ -374,15 +374,15 @@ def load_data(data="auto", seed=0):
     Raises ValueError for a file that is damaged or does not fit, FileNotFoundError for none.
     """
     paths = [data] if isinstance(data, (str, os.PathLike)) else list(data)
-    title = TITLES.get(paths[0], "your own images")
+    title, where = TITLES.get(paths[0], "your own images"), " and ".join(map(str, paths))
     if paths == ["auto"]:
         try:
             return load_data("mnist", seed)
         except FileNotFoundError as error:
-            print(f"{error}. So the digits in the repository are used instead.")
+            print(f"{error}; the digits in the repository are used now.")
             return load_data("digits", seed)
-    if paths[0] in TITLES:
-        paths = [HERE / "data" / paths[0]]
+    if paths[0] in TITLES and not paths[1:]:
+        where, paths = f"data/{paths[0]}", [HERE / "data" / paths[0]]
         fetch(paths[0])
     paths = [Path(path) for path in paths]
     if len(paths) > 2 or (paths[1:] and paths[0].is_dir()):
@@ -396,7 +396,6 @@ def load_data(data="auto", seed=0):
         order = np.random.default_rng(seed).permutation(len(labels))
         test, train = np.split(order, [math.ceil(len(order) / 10)])
         parts = [images[train], labels[train], images[test], labels[test]]
-    where = " and ".join(os.path.relpath(path) for path in paths)
     for images, labels in (parts[:2], parts[2:]):
         if len(images) != len(labels) or not len(labels) or labels.max() > 9:
             found = f"{len(images)} images, {len(labels)} labels up to {labels.max(initial=0)}"
@@ -427,6 +426,7 @@ def read_idx(folder, name):
     return np.frombuffer(content, np.uint8, offset=start).reshape(-1, *item)
 
 
+@np.errstate(invalid="ignore")  # pandas would warn of an infinite pixel before it refuses it
 def read_csv(path):
     """Return images (m, 784), uint8, and labels (m,) from a table, compressed or not."""
     import pandas as pd
@@ -437,8 +437,8 @@ def read_csv(path):
         named = "label" in pd.read_csv(path, header=None, nrows=1, dtype=str).to_numpy()
         table = pd.read_csv(path, header=0 if named else None, dtype=np.uint8)
         labels = table.pop("label" if named else 0).to_numpy()
-        if table.shape[1] != 784:
-            raise ValueError(f"{table.shape[1]} columns beside the label")
+        if table.shape[1] != 784 or not isinstance(table.index, pd.RangeIndex):
+            raise ValueError(f"{table.shape[1]} columns beside the label, or more than headings")
     except Exception as error:  # pandas and its decompressors raise many kinds
         takes = "a label and 784 whole numbers from 0 to 255, the label first or named in a header"
         raise ValueError(f"{path} does not have, row by row, {takes}: {error}") from None
@@ -458,7 +458,7 @@ def fetch(folder):
             failures.append(f"{mirror}: {error}")
     if failures:
         lack = f"{folder} lacks files and they cannot be downloaded ({'; '.join(failures)})"
-        raise FileNotFoundError(f"{lack}: put {', '.join(FILES)} there, or use --data digits")
+        raise FileNotFoundError(f"{lack}: put a mirror's four there, or use --data digits")
 
 
 def download(url, path, sha256):
@@ -556,7 +556,7 @@ def plot_report(path, states, params, X_train, Y_train, X, Y, l2, A, names):
     for axes in figure.axes[3:]:
         axes.axis("off")
     with replacing(path) as part:
-        figure.savefig(part, dpi=100)
+        figure.savefig(part, dpi=100, format=path.suffix[1:] or "png")
 
 
 def load_model(path):
@@ -651,7 +651,7 @@ def main(argv=None):
     args = parser.parse_args(argv)
     try:
         run(args)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, MemoryError) as error:
         parser.error(" ".join(str(error).split()))
     except KeyboardInterrupt:
         parser.exit(130, "Stopped by Ctrl-C.\n")
@@ -685,8 +685,8 @@ def prepare_image(path):
     width, height = (max(1, round(20 * n / max(ink.size))) for n in ink.size)
     small = np.clip(ink.resize((width, height), Image.Resampling.LANCZOS), 0, None)
     small /= small.max()
-    row = round(14 - (np.arange(height) + 0.5) @ small.sum(axis=1) / small.sum())
-    column = round(14 - (np.arange(width) + 0.5) @ small.sum(axis=0) / small.sum())
+    row = round(14 - np.arange(height) @ small.sum(axis=1) / small.sum())
+    column = round(14 - np.arange(width) @ small.sum(axis=0) / small.sum())
     row, column = min(max(row, 0), 28 - height), min(max(column, 0), 28 - width)
     X = np.zeros((28, 28), np.float32)
     X[row : row + height, column : column + width] = small
