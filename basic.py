@@ -1,6 +1,6 @@
 # /// script
 # requires-python = ">=3.10"
-# dependencies = ["numpy>=2.0", "pandas>=2.2.2", "matplotlib>=3.9", "pillow>=10.1"]
+# dependencies = ["numpy>=2.0", "pandas>=2.2.2", "matplotlib>=3.10.7", "pillow>=10.1"]
 # ///
 """A neural network for handwritten digits, from scratch: 784 pixels, 10 hidden neurons, 10 classes.
 
@@ -435,14 +435,17 @@ def read_csv(path):
         raise FileNotFoundError(f"--data {path}: there is no such file or folder, see --help")
     try:
         named = "label" in pd.read_csv(path, header=None, nrows=1, dtype=str).to_numpy()
-        table = pd.read_csv(path, header=0 if named else None, dtype=np.uint8)
+        # Asked for uint8, pandas before 3.0 would turn 256 into 0 without a word.
+        table = pd.read_csv(path, header=0 if named else None, dtype=np.int32)
+        if len(table) and not 0 <= table.to_numpy().min() <= table.to_numpy().max() <= 255:
+            raise ValueError("a number is too small or too large")
         labels = table.pop("label" if named else 0).to_numpy()
         if table.shape[1] != 784 or not isinstance(table.index, pd.RangeIndex):
             raise ValueError(f"{table.shape[1]} columns beside the label, or more than headings")
     except Exception as error:  # pandas and its decompressors raise many kinds
         takes = "a label and 784 whole numbers from 0 to 255, the label first or named in a header"
         raise ValueError(f"{path} does not have, row by row, {takes}: {error}") from None
-    return np.ascontiguousarray(table), labels
+    return np.ascontiguousarray(table, dtype=np.uint8), labels
 
 
 def fetch(folder):
