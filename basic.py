@@ -307,8 +307,9 @@ def gradient_descent(X, Y, alpha=0.1, iterations=500, *, layer_sizes=(784, 10, 1
     return params
 
 
-# This is the whole network; below are data, pictures and the command line,
-# and first of all the two checks that gradient_descent begins with.
+# This is the whole network; below are data, pictures and the command line.
+
+# --- The checks ---
 
 
 def check_params(params):
@@ -687,12 +688,11 @@ def prepare_image(path):
     ink = ink.crop(ink.getbbox())
     width, height = (max(1, round(20 * n / max(ink.size))) for n in ink.size)
     small = np.clip(ink.resize((width, height), Image.Resampling.LANCZOS), 0, None)
-    small /= small.max()
     row = round(14 - np.arange(height) @ small.sum(axis=1) / small.sum())
     column = round(14 - np.arange(width) @ small.sum(axis=0) / small.sum())
     row, column = min(max(row, 0), 28 - height), min(max(column, 0), 28 - width)
     X = np.zeros((28, 28), np.float32)
-    X[row : row + height, column : column + width] = small
+    X[row : row + height, column : column + width] = small / small.max()
     return X.reshape(784, 1)
 
 
