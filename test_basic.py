@@ -1306,7 +1306,7 @@ def test_README_has_python_blocks_that_run_in_their_order(monkeypatch, tmp_path,
     load, train = basic.load_data, basic.gradient_descent
 
     def short(X, Y, alpha=0.1, iterations=500, **options):
-        return train(X, Y, alpha, min(iterations, 20), **options)
+        return train(X, Y, alpha, min(iterations, 5), **options)
 
     monkeypatch.setattr(basic, "gradient_descent", short)
     monkeypatch.setattr(basic, "load_data", lambda data="auto", seed=0: load("digits", seed))
