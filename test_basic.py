@@ -675,7 +675,7 @@ def test_docstrings_of_the_passes_are_python_that_gives_what_the_loops_give():
     names = dict(vars(basic), X=X, Y=Y, m=8, l2=0.3, alpha=0.2)
     names |= zip(("W1", "b1", "W2", "b2"), params)
     for function in (basic.forward_prop, basic.backward_prop):
-        exec("\n".join(re.findall(r"^ {8}(\w+ = .*)", function.__doc__, re.MULTILINE)), names)
+        exec("\n".join(re.findall(r"^ +(\w+ = .*)", function.__doc__, re.MULTILINE)), names)
     close([names[name] for name in ("Z1", "A1", "Z2", "A2")], [Z[1], A[1], Z[2], A[2]])
     grads = basic.backward_prop(params, Z, A, Y, 0.3)
     close([names[name] for name in ("dW1", "db1", "dW2", "db2")], grads)
