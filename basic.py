@@ -436,8 +436,8 @@ def read_csv(path):
         raise FileNotFoundError(f"--data {path}: there is no such file or folder, see --help")
     try:
         named = "label" in pd.read_csv(path, header=None, nrows=1, dtype=str).to_numpy()
-        # Asked for uint8, pandas before 3.0 would turn 256 into 0 without a word.
-        table = pd.read_csv(path, header=0 if named else None, dtype=np.int32)
+        kind = np.int32 if pd.__version__ < "3" else np.uint8  # uint8 made 256 a silent 0 before 3
+        table = pd.read_csv(path, header=0 if named else None, dtype=kind)
         if len(table) and not 0 <= table.to_numpy().min() <= table.to_numpy().max() <= 255:
             raise ValueError("a number is too small or too large")
         labels = table.pop("label" if named else 0).to_numpy()
