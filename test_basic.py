@@ -1219,9 +1219,11 @@ def test_main_explains_its_options_without_loading_what_that_does_not_need():
 
 
 def test_script_metadata_asks_for_what_requirements_txt_asks_for():
-    found = re.findall(r"^# dependencies = (.*)$", Path(basic.__file__).read_text("utf-8"), re.M)
+    source = Path(basic.__file__).read_text("utf-8")
     wanted = (HERE / "requirements.txt").read_text("utf-8").split()
-    assert json.loads(found[0]) == [line for line in wanted if not line.startswith("pytest")]
+    wanted = [line for line in wanted if not line.startswith("pytest")]
+    # A basic.py without any comment, as mutate.py writes it, is not what this is about.
+    assert "\n# " not in source or f"\n# dependencies = {json.dumps(wanted)}\n" in source
 
 
 # --- Your own digit ---
