@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import http.server
 import importlib.util
+import inspect
 import json
 import math
 import re
@@ -636,14 +637,21 @@ def test_gradient_descent_stops_with_a_cure_when_the_loss_is_not_finite():
         basic.gradient_descent(X_9.astype(np.float32), Y_9, 1e30, 50, layer_sizes=(6, 5, 3))
 
 
-def test_gradient_descent_returns_the_last_complete_update_on_ctrl_c(capsys):
+@pytest.mark.parametrize("last", [0, 3])
+def test_gradient_descent_returns_the_last_complete_update_on_ctrl_c(capsys, last):
     def interrupt(i, params, loss, accuracy):
-        if i == 3:
+        if i == last:
             raise KeyboardInterrupt
 
     params = basic.gradient_descent(X_9, Y_9, 0.2, 9, params=START, callback=interrupt)
-    close(params, by_hand(START, X_9, Y_9, [0.2] * 3))
-    assert "Ctrl-C at iteration 3" in capsys.readouterr().out
+    close(params, by_hand(START, X_9, Y_9, [0.2] * last))
+    assert f"Ctrl-C at iteration {last}." in capsys.readouterr().out
+
+
+def test_gradient_descent_takes_500_steps_of_a_tenth_from_seed_0_unless_told_otherwise():
+    options = inspect.signature(basic.gradient_descent).parameters
+    defaults = [options[name].default for name in ("alpha", "iterations", "layer_sizes", "seed")]
+    assert defaults == [0.1, 500, (784, 10, 10), 0]
 
 
 @pytest.mark.parametrize("change, cure", [
