@@ -500,6 +500,21 @@ def test_gradient_descent_with_decay_takes_ever_smaller_steps_down_to_0():
     close(trained, by_hand(START, X_9, Y_9, [0.4, 0.3, 0.2, 0.1]))
 
 
+def test_gradient_descent_hands_its_optimizer_zeros_and_the_number_of_the_update():
+    params, memory = START, [np.zeros((2, *p.shape)) for p in START]
+    for t in (1, 2, 3):
+        grads = basic.backward_prop(params, *basic.forward_prop(params, X_9), Y_9)
+        steps = [basic.adam(g, own, t) for g, own in zip(grads, memory)]
+        params = basic.update_params(params, steps, 0.1)
+    close(basic.gradient_descent(X_9, Y_9, 0.1, 3, params=START, optimizer="adam"), params)
+
+
+def test_mean_gradient_and_evaluate_know_no_penalty_unless_told():
+    free = basic.backward_prop(START, *basic.forward_prop(START, X_9), Y_9)
+    close(basic.mean_gradient(START, X_9, Y_9), free)
+    assert basic.evaluate(START, X_9, Y_9)[0] == pytest.approx(loss_of(X_9, Y_9)(START), rel=1e-12)
+
+
 def test_gradient_descent_starts_where_its_seed_says_in_the_dtype_of_X():
     for dtype in (np.float32, np.float64):
         X, Y = examples(6, 9, 3, dtype=dtype)
@@ -573,7 +588,7 @@ def test_gradient_descent_shows_every_image_once_an_epoch_in_a_new_order(capsys)
 
 def test_gradient_descent_gives_the_same_bits_for_the_same_seed_and_others_for_another():
     def trained(seed, start):
-        options = dict(layer_sizes=(6, 3), batch_size=4, iterations=9, params=start)
+        options = dict(layer_sizes=(6, 3), batch_size=1, iterations=9, params=start)
         return basic.gradient_descent(X_9, Y_9, seed=seed, **options)[0].tolist()
 
     for start in (None, network(6, 3)):  # with a given start, only the order can differ
