@@ -165,8 +165,8 @@ def get_accuracy(predictions, Y):
 # --- The learning ---
 #
 # An optimizer turns the gradient g of W1, or b1, ... into the direction of update t = 1, 2, ...;
-# alpha times that is then taken from the params. In `memory`, a list of two that starts as zeros,
-# it keeps what it needs at the next update. The defaults are those of torch.optim.
+# alpha times that is then taken from the params. In `memory`, two arrays like g that start as
+# zeros, it keeps what it needs at the next update. The defaults are those of torch.optim.
 
 
 def momentum(g, memory, t, beta=0.9):
@@ -182,37 +182,38 @@ def rmsprop(g, memory, t, beta=0.99, epsilon=1e-8):
 
 
 def adam(g, memory, t, beta1=0.9, beta2=0.999, epsilon=1e-8):
-    """Return the mean of g in units of its size, m_hat / (sqrt(v_hat) + epsilon).
+    """Return the mean of g in units of its size, m_hat / sqrt(v_hat) (Kingma & Ba 2015, alg. 1).
 
-    Kingma & Ba 2015, algorithm 1: m_hat = m / (1 - beta1**t), v_hat = v / (1 - beta2**t) undo that
-    m and v start at 0; as in their section 2, these scalars are put together before the arrays.
+    m and v are sums of g and g * g in which older ones fade by beta. Divided by their weights,
+    1 + beta + ... + beta**(t - 1) = (1 - beta**t) / (1 - beta), they are the means m_hat, v_hat.
     """
-    m, v = memory
-    m = beta1 * m + (1 - beta1) * g
-    v = beta2 * v + (1 - beta2) * g * g
-    memory[:] = m, v
-    c = math.sqrt(1 - beta2**t)
-    return c / (1 - beta1**t) * m / (np.sqrt(v) + epsilon * c)
+    m, v = memory  # views, so that what happens to them in place is remembered
+    m *= beta1
+    m += g
+    v *= beta2
+    v += g * g
+    m_hat = (1 - beta1) / (1 - beta1**t) * m
+    v_hat = (1 - beta2) / (1 - beta2**t) * v
+    return m_hat / (np.sqrt(v_hat) + epsilon)
 
 
 OPTIMIZERS = {"gd": lambda g, memory, t: g, "momentum": momentum, "rmsprop": rmsprop, "adam": adam}
 
 
-def slices(m, size=2000):
-    """Yield slices that cut m images into pieces whose activations fit into the processor's cache.
-
-    So memory does not grow with m. A mean over all images is the pieces' means, weighted by size.
-    """
+def slices(m, size=5000):
+    """Yield slices that cut m images into pieces, as activations of all would fill the memory."""
     for start in range(0, m, size):
         yield slice(start, start + size)
 
 
 def mean_gradient(params, X, Y, l2=0.0):
-    """Return grads over all images, a forward and a backward pass for every piece of them."""
+    """Return grads over all images: the mean of the grads of their pieces, weighted by size."""
     grads = [0.0] * len(params)
     for s in slices(Y.size):
         Z, A = forward_prop(params, X[:, s])
         part = backward_prop(params, Z, A, Y[s], l2)
+        if Y[s].size == Y.size:  # a mini-batch is one piece
+            return part
         grads = [g + Y[s].size / Y.size * d for g, d in zip(grads, part)]
     return grads
 
@@ -288,7 +289,7 @@ def gradient_descent(X, Y, alpha=0.1, iterations=500, *, layer_sizes=(784, 10, 1
     check_training(X, Y, sizes, optimizer, alpha, iterations=(0, iterations), l2=(0, l2),
                    batch_size=(1, batch_size), print_every=(1, print_every))  # fmt: skip
     params = [p.astype(X.dtype) for p in params or init_params(sizes, seed, X.dtype)]
-    direction, memory = OPTIMIZERS[optimizer], [[0.0, 0.0] for _ in params]
+    direction, memory = OPTIMIZERS[optimizer], [np.zeros((2, *p.shape), p.dtype) for p in params]
     print_every = print_every or max(1, iterations // 10)
     done = 0
     try:
@@ -525,9 +526,8 @@ def plot_report(path, states, params, X_train, Y_train, X, Y, l2, A, names):
     figure = Figure(figsize=(12, 10.5 + 1.6 * rows), layout="constrained")
     top, middle, bottom = figure.subfigures(3, 1, height_ratios=(6.5, 1.6 * rows, 4))
     left, right = top.subfigures(1, 2, width_ratios=(1, 1.2))
-    iterations = [i for i, _ in states]
-    train = [evaluate(p, X_train, Y_train, l2) for _, p in states]
-    test = [evaluate(p, X, Y, l2) for _, p in states]
+    iterations, both = [i for i, _ in states], ((X_train, Y_train), (X, Y))
+    train, test = ([evaluate(p, *images, l2) for _, p in states] for images in both)
     for k, axes in enumerate(left.subplots(2, 1, sharex=True)):
         axes.plot(iterations, [s[k] for s in train], "o-", color="#0072B2", label="training")
         axes.plot(iterations, [s[k] for s in test], "s--", color="#D55E00", label="test")
