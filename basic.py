@@ -343,18 +343,15 @@ def check_training(X, Y, sizes, optimizer, alpha, **at_least):
 # --- The data ---
 
 HERE = Path(__file__).resolve().parent
-FILES = ["train-images-idx3-ubyte", "train-labels-idx1-ubyte"]
-FILES += ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+FILES = [f"{p}-{k}-ubyte" for p in ("train", "t10k") for k in ("images-idx3", "labels-idx1")]
 TITLES = {"digits": "UCI digits", "mnist": "MNIST", "fashion": "Fashion-MNIST"}
 DIGITS = list("0123456789")
-CLOTHES = ["T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"]
-CLOTHES += ["Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"]
+CLOTHES = "T-shirt/top,Trouser,Pullover,Dress,Coat,Sandal,Shirt,Sneaker,Bag,Ankle boot".split(",")
 MIRRORS = {
     "mnist": ["https://ossci-datasets.s3.amazonaws.com/mnist/",
               "https://storage.googleapis.com/cvdf-datasets/mnist/"],
-    "fashion": ["http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-                "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/"],
-}  # fmt: skip
+    "fashion": ["https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion/",
+                "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/"]}  # fmt: skip
 SHA256 = {  # of the decompressed files, because every mirror may compress them in its own way
     "mnist": ["ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
               "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
@@ -387,8 +384,8 @@ def load_data(data="auto", seed=0):
         where, paths = f"data/{paths[0]}", [HERE / "data" / paths[0]]
         fetch(paths[0])
     paths = [Path(path) for path in paths]
-    if len(paths) > 2 or (paths[1:] and paths[0].is_dir()):
-        raise ValueError(f"--data takes a folder or one or two CSV files, not {len(paths)} paths")
+    if paths[1:] and (paths[2:] or any(path.is_dir() for path in paths)):
+        raise ValueError(f"--data takes one folder, or one or two CSV files, not {where}")
     if paths[0].is_dir():
         parts = [read_idx(paths[0], name) for name in FILES]
     elif len(paths) > 1:
@@ -398,9 +395,9 @@ def load_data(data="auto", seed=0):
         order = np.random.default_rng(seed).permutation(len(labels))
         test, train = np.split(order, [math.ceil(len(order) / 10)])
         parts = [images[train], labels[train], images[test], labels[test]]
-    for images, labels in (parts[:2], parts[2:]):
-        if len(images) != len(labels) or not len(labels) or labels.max() > 9:
-            found = f"{len(images)} images, {len(labels)} labels up to {labels.max(initial=0)}"
+    for part, images, labels in (("training", *parts[:2]), ("test", *parts[2:])):
+        if (top := labels.max(initial=0)) > 9 or len(images) != len(labels) or not len(labels):
+            found = f"{len(images)} {part} images, {len(labels)} labels up to {top}"
             raise ValueError(f"{where} has {found}: every image takes one label, from 0 to 9")
     X_train, X_test = ((images.reshape(-1, 784) / np.float32(255)).T for images in parts[0::2])
     Y_train, Y_test = (labels.astype(np.int64) for labels in parts[1::2])
@@ -540,9 +537,8 @@ def plot_report(path, states, params, X_train, Y_train, X, Y, l2, A, names):
     for (i, j), n in np.ndenumerate(table):
         axes.text(j, i, n, ha="center", va="center", color="kw"[int(shares[i, j] > 0.6)])
     axes.set_xticks(range(10), names, rotation=0 if names is DIGITS else 45)
-    axes.set_yticks(range(10), names)
     title = f"test accuracy {get_accuracy(predictions, Y):.4f} on {Y.size} images"
-    axes.set(xlabel="predicted", ylabel="true", title=title)
+    axes.set(yticks=range(10), yticklabels=names, xlabel="predicted", ylabel="true", title=title)
     middle.suptitle("What first-layer neurons look for: ink in the red, no ink in the blue")
     *_, dead = dead_neurons(params, X_train)
     dead = [*dead, *[False] * 10]  # without a hidden layer, W1 has a row for each class
@@ -595,6 +591,10 @@ def run(args):
     for path in filter(None, (args.plot, args.save)):  # better now than after an hour of training
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ValueError(f"{path} cannot be written: it is a folder, or in one that is missing")
+    if args.plot:
+        from matplotlib.figure import Figure
+
+        Figure().savefig(os.devnull, format=args.plot.suffix[1:] or "png")  # or an unknown format
     names = CLOTHES if "fashion" in str(args.data).lower() else DIGITS
     length = args.iterations if args.iterations is not None else 0 if args.load else 500
     if length or args.epochs or args.plot or args.save or not images:
