@@ -678,19 +678,19 @@ def prepare_image(path):
     except Exception as error:  # Pillow raises many kinds for what is no picture
         raise ValueError(f"--predict {path}: no picture that can be read: {error}") from None
     grey, alpha = image[..., 0], image[..., 1]
-    # What is transparent becomes paper: white under dark ink, black under light ink.
-    grey = alpha * grey + (1 - alpha) * ((alpha * grey).sum() < alpha.sum() / 2)
+    # What is transparent becomes paper: the colour of most of a page; if all is ink, its opposite.
+    solid = grey[alpha == alpha.max()]
+    paper = np.median(solid) if np.ptp(solid) > 0.3 else solid.mean() < 0.5
+    grey = alpha * grey + (1 - alpha) * paper
     ink = abs(grey - np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])))
     if ink.max() < 0.1:
         raise ValueError(f"--predict {path}: the picture is blank, or too pale to see a digit in")
-    ink[ink < 0.2 * ink.max()] = 0  # paper, noise or shadow
-    ink = Image.fromarray(ink.astype(np.float32))
+    ink = Image.fromarray(np.float32(np.where(ink < 0.2 * ink.max(), 0, ink)))  # no noise or shadow
     ink = ink.crop(ink.getbbox())
     width, height = (max(1, round(20 * n / max(ink.size))) for n in ink.size)
     small = np.clip(ink.resize((width, height), Image.Resampling.LANCZOS), 0, None)
-    row = round(14 - np.arange(height) @ small.sum(axis=1) / small.sum())
-    column = round(14 - np.arange(width) @ small.sum(axis=0) / small.sum())
-    row, column = min(max(row, 0), 28 - height), min(max(column, 0), 28 - width)
+    corner = [round(14 - np.arange(n.size) @ n / n.sum()) for n in (small.sum(1), small.sum(0))]
+    row, column = np.clip(corner, 0, (28 - height, 28 - width))
     X = np.zeros((28, 28), np.float32)
     X[row : row + height, column : column + width] = small / small.max()
     return X.reshape(784, 1)

@@ -685,11 +685,13 @@ def test_gradient_descent_takes_500_steps_of_a_tenth_from_seed_0_unless_told_oth
     (dict(iterations=math.nan), "iterations"), (dict(iterations=math.inf), "iterations"),
     (dict(batch_size=0), "batch_size"), (dict(print_every=0), "print_every"), (dict(l2=-1), "l2"),
     (dict(optimizer="sgd"), "optimizer must be one of gd, momentum, rmsprop, adam"),
+    (dict(Y=np.append(Y_9[:-1], 3), batch_size=1), "from 0 to 2"),
 ])  # fmt: skip
-def test_gradient_descent_answers_a_mistake_with_its_cure(change, cure):
+def test_gradient_descent_answers_a_mistake_with_its_cure_before_it_starts(capsys, change, cure):
     arguments = dict(X=X_9, Y=Y_9, layer_sizes=(6, 4, 3), iterations=1) | change
     with pytest.raises(ValueError, match=cure):
         basic.gradient_descent(**arguments)
+    assert capsys.readouterr().out == ""
 
 
 def test_docstrings_of_the_passes_are_python_that_gives_what_the_loops_give():
@@ -890,22 +892,22 @@ def holes(content):
     (0, "", lambda c: b"\0\0\x08\x04" + c[4:], "0x804"),  # magic number, of images and of labels
     (1, "", lambda c: b"\0\0\x08\x03" + c[4:], "0x803"),
     (2, "", lambda c: b"\0\0\x0d\x03" + c[4:], "0xd03"),  # another element type
-    (0, "", lambda c: idx(np.zeros((17, 28, 27))), "27"),
+    (0, "", lambda c: idx(np.zeros((17, 28, 27))), "items of [28 27]: "),
     (0, "", lambda c: c[:-1], "long"), (1, "", lambda c: c + b"\0", "long"),
     (3, ".gz", lambda c: gzip.compress(c)[:-9], "unpack"),
     (0, ".gz", lambda c: holes(gzip.compress(c)), "unpack"), (0, ".gz", lambda c: c, "unpack"),
     (0, ".bz2", lambda c: c, "missing"),
     (1, "", lambda c: idx(np.zeros(16)), "17 training images, 16 labels up to"),
     (2, "", lambda c: idx(np.zeros((13, 28, 28))), "13 test images, 12 labels up to 9"),
-    (2, "", lambda c: idx(np.zeros((0, 28, 28))), "0 test images"),
-    (3, "", lambda c: idx(np.arange(12)), "up to 11"),
+    (2, "", lambda c: idx(np.zeros((0, 28, 28))), "0 test images, 12 labels"),
+    (3, "", lambda c: idx(np.arange(12)), "12 labels up to 11"),
 ])  # fmt: skip
 def test_main_refuses_a_bad_idx_file(own, capsys, k, end, damage, word):
     path = Path("own", IDX[k])
     content = path.read_bytes()
     path.unlink()
     path.with_name(path.name + end).write_bytes(damage(content))
-    assert_refused(capsys, "--data own", word, "own has" if " " in word else IDX[k])
+    assert_refused(capsys, "--data own", word, "own has" if "labels" in word else IDX[k])
 
 
 def cell(column, value):
@@ -920,8 +922,8 @@ def cell(column, value):
     (lambda t: [row[:-1] for row in t], "783"), (lambda t: [[*row, "0"] for row in t[1:]], "785"),
     (lambda t: [*t[:-1], t[-1][:-1]], "784"),  # a row is too short; then all are, but not the head
     (lambda t: [t[0], *(["0", *row] for row in t[1:])], "784"),
-    (lambda t: t[:1], "0 training images"), (lambda t: t[:2], "0 training images"),
-    (lambda t: [], "784"),
+    (lambda t: t[:1], "0 training images, 0 labels up to 0"), (lambda t: [], "784"),
+    (lambda t: t[:2], "0 training images, 0 labels up to 0"),
 ])  # fmt: skip
 def test_main_refuses_a_bad_csv_file(own, capsys, edit, word):
     write_csv("bad.csv", own[0][:3], own[1][:3], edit=edit)
@@ -989,6 +991,12 @@ def test_fetch_downloads_what_lacks_from_the_first_mirror_that_works(own, mirror
     assert {path.name for path in Path("data/mnist").iterdir()} == {IDX[2], *lacked}
     size = Path("data/mnist", lacked[0]).stat().st_size
     assert f"/good/{lacked[0]}: {size} of {size} bytes\n" in capsys.readouterr().err
+
+
+def test_fetch_makes_the_folders_that_it_needs(own, mirrors):
+    mirrors[0]("good")
+    Path("data").rmdir()
+    assert_loaded(basic.load_data("mnist"), own)
 
 
 def test_fetch_without_a_mirror_that_works_says_what_to_do(own, mirrors, capsys):
@@ -1115,6 +1123,7 @@ def test_plot_report_writes_the_format_that_its_suffix_names(own, monkeypatch):
     ({"W1": (10, 784), "b1": (10,)}, 0), ({"W1": (10, 783), "b1": (10, 1)}, 0),
     ({"W1": (9, 784), "b1": (9, 1)}, 0), ({"W1": (10, 784), "b1": (10, 1)}, np.nan),
     ({"W1": (5, 784), "b1": (5, 1), "W2": (10, 6), "b2": (10, 1)}, 0),
+    ({"W1": (10, 784), "b1": (10, 1), "W2": (9, 10), "b2": (9, 1)}, 0),
 ])  # fmt: skip
 def test_load_model_refuses_arrays_that_are_no_network_for_this(own, capsys, arrays, value):
     np.savez("bad.npz", **{name: np.full(shape, value) for name, shape in arrays.items()})
@@ -1154,6 +1163,9 @@ def test_main_trains_as_its_options_say_and_prints_the_same_again(own, capsys, a
     expected = capsys.readouterr().out.splitlines()
     expected += ["", f"Test accuracy: {accuracy:.4f} on 12 images"]
     assert lines[: len(expected)] == expected
+    probabilities = [float(p) for p in re.findall(r" \d (\d\.\d{3})", "\n".join(lines[-14:]))]
+    E = np.exp(A[:, 0] - A[:, 0].max())
+    assert probabilities == pytest.approx(E / E.sum(), abs=6e-4)
     saved = np.load("m.npz")
     assert saved.files == [f"{'Wb'[k % 2]}{k // 2 + 1}" for k in range(len(params))]
     assert all(np.array_equal(p, saved[name]) for p, name in zip(params, saved.files))
@@ -1206,9 +1218,9 @@ def test_main_answers_each_picture_in_one_line(own, capsys):
 
 
 @pytest.mark.parametrize("case", [
-    "--data missing.csv: missing.csv", "--data own own: not own and own",
+    "--data none.csv: none.csv: there is no such", "--data own own: not own and own",
     "--data a.csv own: not a.csv and own", "--data a.csv b.csv c.csv: one folder",
-    "--data digits no: digits", "--data data: " + IDX[0], "--alpha 0: above 0",
+    "--data digits no: there is no such", "--data data: " + IDX[0], "--alpha 0: above 0",
     "--alpha -1: above 0", "--alpha nan: above 0", "--alpha inf: above 0", "--alpha x: above 0",
     "--iterations -1: from 0", "--iterations 1.5: whole", "--iterations nan: whole",
     "--iterations x: whole", "--epochs 0: from 1", "--epochs 1 --iterations 1: not allowed",
@@ -1223,7 +1235,7 @@ def test_main_answers_each_picture_in_one_line(own, capsys):
 ])  # fmt: skip
 def test_main_refuses(own, capsys, case):
     draw("pale.png", ink=(231, 231, 231))
-    argv, word = case.split(": ")
+    argv, word = case.split(": ", 1)
     before = {*Path().rglob("*")}
     file = argv.startswith(("--data", "--plot", "--save"))
     assert_refused(capsys, argv, word, "" if file else argv.split()[0])
@@ -1288,6 +1300,24 @@ def test_prepare_image_turns_a_photo_upright(own):
     assert abs(difference).max() < 0.05
 
 
+@pytest.mark.parametrize("turns", range(4))
+def test_prepare_image_tells_the_paper_by_most_of_the_border_or_of_what_is_opaque(own, turns):
+    from PIL import Image
+
+    page = np.full((40, 60), 255, np.uint8)
+    page[:8] = page[:, 30:36] = 0  # a T that fills one side of the page and touches another
+    page = np.rot90(page, turns)
+    grounds = [page, np.pad(page, 50, constant_values=255), np.pad(page, 50)]
+    opaque = np.pad(np.full_like(page, 255), 50)
+    on_nothing = np.dstack([grounds[2], opaque]), np.dstack([255 - grounds[2], opaque])
+    seen = []
+    for k, pixels in enumerate((*grounds[:2], *on_nothing)):
+        Image.fromarray(pixels).save(f"{k}.png")
+        seen.append(basic.prepare_image(f"{k}.png"))
+    for X in seen[1:]:
+        assert X == pytest.approx(seen[0], abs=1e-6)
+
+
 @pytest.mark.parametrize("row, column", [(4, 8), (0, 0), (60, 70)])
 def test_prepare_image_leaves_a_digit_as_it_is_that_needs_no_scaling(own, row, column):
     from PIL import Image
@@ -1307,10 +1337,12 @@ def test_prepare_image_leaves_a_digit_as_it_is_that_needs_no_scaling(own, row, c
 
 @pytest.mark.parametrize("height, width, boxes", [
     (20, 2, [(5, 105, 30, 40)]), (2, 20, [(5, 15, 30, 130)]), (20, 1, [(5, 205, 30, 31)]),
-    (20, 4, [(5, 55, 5, 7), (5, 15, 5, 15)]), (20, 4, [(5, 55, 5, 7), (45, 55, 5, 15)]),
-    (4, 20, [(5, 7, 5, 55), (5, 15, 5, 15)]), (4, 20, [(5, 7, 5, 55), (5, 15, 45, 55)]),
+    (20, 4, [(5, 55, 5, 6), (5, 15, 5, 15)]), (20, 4, [(5, 55, 5, 6), (45, 55, 5, 15)]),
+    (4, 20, [(5, 6, 5, 55), (5, 15, 5, 15)]), (4, 20, [(5, 6, 5, 55), (5, 15, 45, 55)]),
 ])  # fmt: skip
-def test_prepare_image_keeps_proportions_and_all_ink(own, height, width, boxes):
+def test_prepare_image_keeps_proportions_and_all_ink_with_its_mass_as_central_as_fits(
+    own, height, width, boxes
+):
     from PIL import Image
 
     page = np.full((210, 140), 255, np.uint8)
@@ -1318,7 +1350,10 @@ def test_prepare_image_keeps_proportions_and_all_ink(own, height, width, boxes):
         page[top:bottom, left:right] = 0
     Image.fromarray(page).save("a.png")
     ink = basic.prepare_image("a.png").reshape(28, 28)
-    assert [np.count_nonzero(ink.sum(axis=axis)) for axis in (1, 0)] == [height, width]
+    for mass, size in ((ink.sum(axis=1), height), (ink.sum(axis=0), width)):
+        assert np.count_nonzero(mass) == size
+        first, centre = mass.nonzero()[0][0], np.arange(28) @ mass / mass.sum()
+        assert first == min(max(round(first + 14 - centre), 0), 28 - size)
 
 
 # --- The README ---
