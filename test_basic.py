@@ -1220,7 +1220,7 @@ def test_main_answers_each_picture_in_one_line(own, capsys):
 @pytest.mark.parametrize("case", [
     "--data none.csv: none.csv: there is no such", "--data own own: not own and own",
     "--data a.csv own: not a.csv and own", "--data a.csv b.csv c.csv: one folder",
-    "--data digits no: there is no such", "--data data: " + IDX[0], "--alpha 0: above 0",
+    "--data digits no: --data digits: there", "--data data: " + IDX[0], "--alpha 0: above 0",
     "--alpha -1: above 0", "--alpha nan: above 0", "--alpha inf: above 0", "--alpha x: above 0",
     "--iterations -1: from 0", "--iterations 1.5: whole", "--iterations nan: whole",
     "--iterations x: whole", "--epochs 0: from 1", "--epochs 1 --iterations 1: not allowed",
