@@ -1270,7 +1270,8 @@ def test_script_metadata_asks_for_what_requirements_txt_asks_for():
     (0.001, {"ink": "white", "paper": "black"}), (0.001, {"ink": "navy", "paper": "orange"}),
     (0.001, {"mode": "RGBA", "paper": (0, 0, 0, 0)}),  # nothing but paper is transparent, and
     (0.001, {"mode": "RGBA", "paper": (255, 255, 255, 0), "ink": "white"}),  # may hide any colour
-    (0.001, {"mode": "RGBA", "paper": (0, 0, 0, 0), "ink": "white"}),
+    (0.001, {"mode": "RGBA", "paper": (0, 0, 0, 0), "ink": (240, 240, 240)}),
+    (0.001, {"mode": "RGBA", "paper": (0, 0, 0, 0), "ink": (20, 20, 20)}),
     (0.001, {"mode": "L", "ink": 122, "paper": 160}), (0.001, {"mode": "1", "ink": 0, "paper": 1}),
     (0.001, {"at": (180, 20)}), (0.001, {"size": (900, 400)}), (0.05, {"path": "a.jpg"}),
     (0.25, {"unit": 4}), (0.25, {"unit": 30, "size": (600, 500)}),
@@ -1305,7 +1306,7 @@ def test_prepare_image_tells_the_paper_by_most_of_the_border_or_of_what_is_opaqu
     from PIL import Image
 
     page = np.full((40, 60), 255, np.uint8)
-    page[:8] = page[:, 30:36] = 0  # a T that fills one side of the page and touches another
+    page[:8] = page[:, 30:36] = 40 * turns  # a T that fills one side and touches another
     page = np.rot90(page, turns)
     grounds = [page, np.pad(page, 50, constant_values=255), np.pad(page, 50)]
     opaque = np.pad(np.full_like(page, 255), 50)
