@@ -184,12 +184,12 @@ def rmsprop(g, memory, t, beta=0.99, epsilon=1e-8):
 def adam(g, memory, t, beta1=0.9, beta2=0.999, epsilon=1e-8):
     """Return the mean of g in units of its size, m_hat / sqrt(v_hat) (Kingma & Ba 2015, alg. 1).
 
-    m and v are sums of g and g * g in which older ones fade by beta. Divided by their weights,
-    1 + beta + ... + beta**(t - 1) = (1 - beta**t) / (1 - beta), they are the means m_hat, v_hat.
+    m and v sum up g and g * g, older ones fading by beta at every update. Divided by the sum of the
+    weights, 1 + beta + ... + beta**(t - 1) = (1 - beta**t) / (1 - beta), they are means.
     """
     m, v = memory  # views, so that what happens to them in place is remembered
     m *= beta1
-    m += g
+    m += g + 1e-30  # next to nothing; but float32 is slow with what has faded below 1e-38
     v *= beta2
     v += g * g
     m_hat = (1 - beta1) / (1 - beta1**t) * m
@@ -253,7 +253,7 @@ def warn_of_dead_neurons(params, X):
     """Print a line if half of the hidden neurons or more are 0 for every image: they are lost."""
     for dead in dead_neurons(params, X):
         if not dead.any() or 2 * dead.sum() < dead.size:
-            return
+            return  # enough of them are alive
     lost = f"{dead.sum()} of {dead.size} hidden neurons are zero for every training image"
     print(f"{lost}: try a smaller --alpha, pixels from 0 to 1, or other first weights")
 

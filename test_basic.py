@@ -490,6 +490,13 @@ def test_optimizers_step_by_step_worked_by_hand(name, gradients, directions):
         assert direction == pytest.approx(np.array([[expected, -expected]]), rel=1e-12)
 
 
+def test_adam_keeps_what_fades_above_the_subnormal_numbers_which_are_slow():
+    memory = np.zeros((2, 1, 1), np.float32)
+    for t in range(1, 1000):
+        basic.adam(np.full((1, 1), 1e-3 * (t == 1), np.float32), memory, t)
+    assert memory[0] > np.finfo(np.float32).tiny
+
+
 def test_gradient_descent_is_forward_backward_update_written_out():
     trained = basic.gradient_descent(X_9, Y_9, 0.3, 4, params=tuple(START), l2=0.1)
     close(trained, by_hand(START, X_9, Y_9, [0.3] * 4, 0.1))
