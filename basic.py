@@ -72,7 +72,7 @@ def one_hot(Y, classes=10):
     Raises ValueError for labels that are not (m,), not integer, or not from 0 to classes - 1.
     """
     if Y.ndim != 1:
-        raise ValueError(f"labels must have shape (m,), not {Y.shape}: pass Y.ravel()")
+        raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.ravel() or Y.argmax(axis=0)")
     if Y.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, not {Y.dtype}: pass Y.astype(int)")
     T = np.arange(classes)[:, None] == Y

@@ -279,7 +279,7 @@ def test_one_hot_has_ten_rows_and_is_undone_by_argmax(dtype):
     "labels, cure",
     [
         ([[0, 1, 2]], "ravel"),  # the shape (1, m)
-        ([[1, 0], [0, 1]], "ravel"),  # already one-hot
+        ([[1, 0], [0, 1]], "argmax"),  # already one-hot
         ([0.0, 1.0], "astype"),
         ([True, False], "astype"),
         ([0, 10], "from 0 to 9, not 0 to 10"),
