@@ -591,10 +591,10 @@ def run(args):
     for path in filter(None, (args.plot, args.save)):  # better now than after an hour of training
         if path.is_dir() or not path.absolute().parent.is_dir():
             raise ValueError(f"{path} cannot be written: it is a folder, or in one that is missing")
-    if args.plot:
+    if args.plot:  # an unknown format is refused now, too
         from matplotlib.figure import Figure
 
-        Figure().savefig(os.devnull, format=args.plot.suffix[1:] or "png")  # or an unknown format
+        Figure().savefig(os.devnull, format=args.plot.suffix[1:] or "png")
     names = CLOTHES if "fashion" in str(args.data).lower() else DIGITS
     length = args.iterations if args.iterations is not None else 0 if args.load else 500
     if length or args.epochs or args.plot or args.save or not images:
