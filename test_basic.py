@@ -2884,6 +2884,14 @@ def test_pages_have_commands_that_the_command_line_takes(page, monkeypatch):
     assert len(asked) == len(commands)
 
 
+def test_pages_link_to_files_that_exist():
+    for page in [*PAGES, "data/README.md"]:
+        text = (HERE / page).read_text("utf-8")
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|src=\"([^\"]+)\"", text):
+            target = link[0] or link[1]
+            assert "://" in target or (HERE / page).parent.joinpath(target).exists(), target
+
+
 def test_README_names_every_option_of_the_help_and_no_other(capsys):
     with pytest.raises(SystemExit):
         basic.main(["--help"])
