@@ -114,12 +114,11 @@ def one_hot(Y, classes=10):
         raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.ravel() or Y.argmax(axis=0)")
     if Y.dtype.kind not in "iu":
         raise ValueError(f"labels must be integers, not {Y.dtype}: pass Y.astype(int)")
+    if (Y < 0).any() or (Y >= classes).any():
+        raise ValueError(f"labels must be from 0 to {classes - 1}, not {Y.min()} to {Y.max()}")
     # (classes, 1) against (m,) compares every class with every label. The result is bool, so that
     # subtracting it from probabilities changes no dtype.
-    T = np.arange(classes)[:, None] == Y
-    if T.sum() != Y.size:  # a label that is no class has no True in its column
-        raise ValueError(f"labels must be from 0 to {classes - 1}, not {Y.min()} to {Y.max()}")
-    return T
+    return np.arange(classes)[:, None] == Y
 
 
 def forward_prop(params, X):
