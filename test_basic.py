@@ -1581,13 +1581,20 @@ def own(tmp_path, monkeypatch):
     return arrays
 
 
-def test_load_data_gives_mnist_by_default_as_data_readme_describes_it():
+@pytest.fixture(scope="module")
+def mnist():
+    """Return all of MNIST."""
+    with contextlib.redirect_stdout(None):
+        return basic.load_data()
+
+
+def test_load_data_gives_mnist_by_default_as_data_readme_describes_it(mnist):
     table = (HERE / "data/README.md").read_text(encoding="utf-8")
     for name, sha256 in zip(IDX, basic.SHA256["mnist"]):
         content = gzip.decompress((HERE / f"data/mnist/{name}.gz").read_bytes())
         assert hashlib.sha256(content).hexdigest() == sha256
         assert f"| {name} | {sha256} |" in table
-    X_train, Y_train, X_test, Y_test = basic.load_data()
+    X_train, Y_train, X_test, Y_test = mnist
     assert X_train.shape == (784, 60_000) and X_test.shape == (784, 10_000)
     assert_images(X_train[:, :200], Y_train[:200], np.rint(255 * digits(200)[0]).T, digits(200)[1])
     X, Y = digits(200, "t10k")
@@ -2781,13 +2788,6 @@ PAGES = ["README.md", *sorted(f"docs/{path.name}" for path in (HERE / "docs").gl
 BLOCK = re.compile(r"^```python\n(.*?)^```\n(?:\s*^```text([^\n]*)\n(.*?)^```\n)?", re.M | re.S)
 
 
-@pytest.fixture(scope="module")
-def mnist():
-    """Return all of MNIST."""
-    with contextlib.redirect_stdout(None):
-        return basic.load_data()
-
-
 def same_words_and_numbers(ours, printed):
     """Return whether two texts differ in nothing but the last digit of their numbers."""
     pieces = [re.split(r"(-?\d+\.?\d*(?:e[+-]?\d+)?)", text.strip()) for text in (ours, printed)]
@@ -2884,12 +2884,26 @@ def test_pages_have_commands_that_the_command_line_takes(page, monkeypatch):
     assert len(asked) == len(commands)
 
 
-def test_pages_link_to_files_that_exist():
+def anchors(page):
+    """Return the anchors that GitHub gives to the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text("utf-8"), flags=re.M | re.S)
+    headings = re.findall(r"^#+ (.*)$", text, re.M)
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
+
+
+def test_pages_link_to_files_and_headings_that_exist():
+    linked = 0
     for page in [*PAGES, "data/README.md"]:
         text = (HERE / page).read_text("utf-8")
-        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)|src=\"([^\"]+)\"", text):
-            target = link[0] or link[1]
-            assert "://" in target or (HERE / page).parent.joinpath(target).exists(), target
+        for path, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+            if "://" in path:
+                continue
+            target = (HERE / page).parent / path if path else HERE / page
+            assert target.exists(), f"{page}: {path}"
+            if anchor:
+                linked += 1
+                assert anchor in anchors(target), f"{page}: {path}#{anchor}"
+    assert linked > 10
 
 
 def test_README_names_every_option_of_the_help_and_no_other(capsys):
