@@ -2895,7 +2895,9 @@ def test_pages_link_to_files_and_headings_that_exist():
     linked = 0
     for page in [*PAGES, "data/README.md"]:
         text = (HERE / page).read_text("utf-8")
-        for path, anchor in re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text):
+        links = re.findall(r"\]\(([^)#\s]*)(?:#([^)]*))?\)", text)
+        links += [(path, "") for path in re.findall(r"src=\"([^\"]+)\"", text)]
+        for path, anchor in links:
             if "://" in path:
                 continue
             target = (HERE / page).parent / path if path else HERE / page
