@@ -314,7 +314,6 @@ def gradient_descent(
             grads = backward_prop(params, Z, A, Y_batch, l2)
             directions = [find_direction(g, memory, i + 1) for g, memory in zip(grads, memories)]
             params = update_params(params, directions, alpha_i)
-
             done = i + 1
             if done % print_every == 0 or done == iterations:
                 print_line(done, params, X, Y, batch_size, l2, callback)
@@ -333,7 +332,6 @@ def print_line(i, params, X, Y, batch_size, l2, callback=None):
         # The same images each time, so that one line can be compared with the next.
         X_shown, Y_shown = X[:, :10_000], Y[:10_000]
         epochs = f" | Epoch: {i / math.ceil(Y.size / batch_size):.2f}"
-
     loss, accuracy = evaluate(params, X_shown, Y_shown, l2)
     if not np.isfinite(loss):
         todo = "try a smaller alpha" if i > 0 else "X, params or l2 is far too large"
@@ -345,8 +343,10 @@ def print_line(i, params, X, Y, batch_size, l2, callback=None):
 
 def say(text):
     """Print text at once. If nobody can read it (`| head` has ended, a disk is full), go on."""
-    with contextlib.suppress(OSError):  # what is being trained is still to be saved
+    try:
         print(text, flush=True)
+    except OSError:  # what is being trained is still to be saved, and nothing is printed any more
+        sys.stdout = None
 
 
 def evaluate(params, X, Y, l2=0.0):
