@@ -2376,8 +2376,8 @@ def test_README_runs_in_a_notebook(monkeypatch, tmp_path):
 PLACES = {
     "init_params": "The network",
     **dict.fromkeys(("ReLU", "softmax", "forward_prop"), "Forward"),
-    **dict.fromkeys(("one_hot", "cross_entropy"), "The loss"),
-    **dict.fromkeys(("ReLU_deriv", "backward_prop"), "Backward"),
+    "cross_entropy": "The loss",
+    **dict.fromkeys(("one_hot", "ReLU_deriv", "backward_prop"), "Backward"),
     "update_params": "Update, and any number of layers",
 }
 # What is written, in this order. A test belongs to the step whose name its own begins with.
