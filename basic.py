@@ -25,7 +25,7 @@ Read "The network" and `gradient_descent`: they are the whole idea. What follows
     Your own digit                a photo or a drawing made to look like an image of MNIST
     Saving and loading a model    params in an .npz file
     Looking at the result         the confusion matrix, dead neurons, the report picture
-    The command line              the options, and mistakes in one line each
+    The command line              the options, and a line for each mistake
 """
 
 import argparse
@@ -53,15 +53,15 @@ def init_params(layer_sizes=(784, 10, 10), seed=0, dtype=np.float32):
 
     W_l is (n_l, n_{l-1}): normally distributed, with mean 0 and variance 2 / n_{l-1} (He et al.
     2015). b_l is (n_l, 1): zeros. The weights are drawn from np.random.default_rng(seed) in float64
-    and then cast to dtype (np.float32, float, complex, ...), so that every dtype starts at the same
-    point, up to rounding.
+    and then cast to dtype (np.float32, float, or complex for the complex steps that check
+    gradients), so that every dtype starts at the same point, up to rounding.
 
     Raises ValueError, whose message names the argument, if layer_sizes are not two or more whole
     numbers, 1 or more each, or if dtype is neither float nor complex.
     """
     whole = all(isinstance(size, (int, np.integer)) for size in layer_sizes)
     if not whole or len(layer_sizes) < 2 or min(layer_sizes) < 1:
-        raise ValueError(f"layer_sizes must be two or more whole numbers from 1, not {layer_sizes}")
+        raise ValueError(f"layer_sizes must be two or more whole numbers >= 1, not {layer_sizes}")
     if np.dtype(dtype).kind not in "fc":
         raise ValueError(f"dtype must be a float such as np.float32, not {np.dtype(dtype)}")
 
@@ -109,16 +109,7 @@ def one_hot(Y, classes=10):
     Raises ValueError for labels that are not (m,) (the message says Y.ravel() or Y.argmax), not
     integers (Y.astype(int)), or not from 0 to the largest class ("from 0 to").
     """
-    if Y.ndim != 1:
-        todo = "ravel()"
-        if 1 not in Y.shape:  # they are one-hot, and add up to 1 along the axis of the classes
-            todo = f"argmax(axis={0 if (Y.sum(axis=0) == 1).all() else 1})"
-        raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.{todo}")
-    if Y.dtype.kind not in "iu":
-        wanted = "labels must be integers, as this network classifies"
-        raise ValueError(f"{wanted}, not {Y.dtype}: pass Y.astype(int) if they are whole numbers")
-    if (Y < 0).any() or (Y >= classes).any():
-        raise ValueError(f"labels must be from 0 to {classes - 1}, not {Y.min()} to {Y.max()}")
+    check_labels(Y, classes)
     # (classes, 1) against (m,) compares every class with every label.
     return np.arange(classes)[:, None] == Y
 
@@ -156,8 +147,8 @@ def forward_prop(params, X):
 def cross_entropy(logits, Y):
     """Return the mean over the images of -log(probability of the true class), in logits' dtype.
 
-    It takes the logits Z[-1] (classes, m) and the labels Y (m,), not the probabilities A[-1]: one
-    that has underflowed to 0 has no logarithm. The logarithm of softmax itself stays finite:
+    It takes the logits Z[-1] (classes, m) and the labels Y (m,), not the probabilities A[-1]: a
+    probability that underflows to 0 has no logarithm. The logarithm of softmax itself stays finite:
     log A = S - log(sum(exp(S))) with S = logits - max, column by column.
     """
     S = logits - logits.max(axis=0)
@@ -176,8 +167,8 @@ def backward_prop(params, Z, A, Y, l2=0.0):
     """Return grads, the derivatives of cross_entropy + l2_penalty with respect to params.
 
     grads is [dW1, db1, dW2, db2, ...] in the shapes and dtype of params. Z and A come from
-    forward_prop, Y (m,) are the labels. The chain rule hands dZ back from layer to layer: it is the
-    derivative of the sum of the images' losses, and dW and db divide by m, because the loss is
+    forward_prop, Y (m,) are the labels. By the chain rule, layer after layer from the last, dZ is
+    the derivative of the sum of the images' losses; dW and db divide by m, because the loss is
     their mean. For two layers:
 
         dZ2 = A2 - one_hot(Y)
@@ -196,8 +187,8 @@ def backward_prop(params, Z, A, Y, l2=0.0):
             # An image's loss is log(sum(exp(Z))) - Z_y. Its derivative is softmax(Z), less 1 at y.
             dZ = A[L] - one_hot(Y, A[L].shape[0])
         else:
-            # The slope of ReLU at its input Z. (Not A >= 0: that is always true.) On the right, dZ
-            # is still that of layer l + 1.
+            # The slope of ReLU at its input Z. (A >= 0 would not do: that is always true.) On the
+            # right, dZ is still that of layer l + 1.
             dZ = W[l + 1].T @ dZ * ReLU_deriv(Z[l])
         dW = dZ @ A[l - 1].T / m + l2 * W[l]
         db = dZ.sum(axis=1, keepdims=True) / m
@@ -251,14 +242,15 @@ def gradient_descent(
 ):
     """Train a network on images X (n_0, m), floats from 0 to 1, and labels Y (m,).
 
-    Returns the trained params, in the dtype of X. Everything else is options around this:
+    Returns the trained params, in the dtype of X. All numbers may be NumPy's. Everything else is
+    options around this:
 
         for i in range(iterations):
             Z, A = forward_prop(params, X)
             grads = backward_prop(params, Z, A, Y)
             params = update_params(params, grads, alpha)
 
-    alpha         learning rate, the size of a step: finite, above 0; all numbers may be NumPy's
+    alpha         learning rate, the size of a step: finite, above 0
     iterations    number of updates, 0 or more
     layer_sizes   n_0, n_1, ..., n_L: training starts at init_params(layer_sizes, seed, X.dtype)
     batch_size    images per update. An epoch takes every image once, in a new random order; its
@@ -268,22 +260,22 @@ def gradient_descent(
     decay         True: update i, counted from 0, takes alpha * (1 - i / iterations), not alpha
     l2            strength of l2_penalty, 0 or more
     seed          of init_params, and of the order of the images
-    params        where to start instead, a list; the arrays given stay as they are
+    params        a list to start from, instead of init_params; its arrays stay as they are
     print_every   updates between two printed lines; None takes iterations // 10, but at least 1
     callback      called as callback(iteration, params, loss, accuracy) for each printed line; it
                   may keep params, but must not write into them
 
     A line is printed before the first update, after every print_every updates and after the last:
     `Iteration: 50   | Loss: 1.1952 | Accuracy: 0.6551`, the number of updates padded to 4 places.
-    It is about all training images, and the loss includes the penalty. With batch_size, it is about
-    the first 10,000 images, and ends with the epochs so far, updates over updates per epoch, as in
+    It describes all training images, and its loss includes the penalty. With batch_size, it
+    describes the first 10,000 and ends with the epochs so far (updates / updates per epoch), as in
     ` | Epoch: 0.25`. Ctrl-C stops the training: one more line is printed, without callback, and
     the params reached are returned.
 
-    Warns of pixels up to 255. Raises ValueError with the messages of forward_prop ("X.T") and
-    one_hot, or with the name of the argument, or with "255" if the pixels are no floats, "float32"
-    for float16 with rmsprop or adam, "label" if there is not one for each image, or no image,
-    "alpha" if a loss that would be printed is not finite.
+    Warns of pixels up to 255. Raises ValueError (in quotes: what its message contains) with the
+    name of a wrong argument; with the messages of forward_prop ("X.T") and one_hot; if the pixels
+    are no floats ("255"); for float16 with rmsprop or adam ("float32"); if there is not one label
+    for each image, or no image ("label"); if a loss to be printed is not finite ("alpha").
     """
     check_arguments(alpha, iterations, batch_size, optimizer, l2, print_every)
     X, Y = np.asarray(X), np.asarray(Y)
@@ -345,7 +337,7 @@ def say(text):
     """Print text at once. If nobody can read it (`| head` has ended, a disk is full), go on."""
     try:
         print(text, flush=True)
-    except OSError:  # what is being trained is still to be saved, and nothing is printed any more
+    except OSError:  # print nothing more, but go on: the params are still to be saved
         sys.stdout = None
 
 
@@ -408,9 +400,9 @@ def adam(g, memory, t, beta1=0.9, beta2=0.999, epsilon=1e-8):
 
     With m = beta1 * m + (1 - beta1) * g + 1e-30 and v = beta2 * v + (1 - beta2) * g * g, it is
     m_hat / (sqrt(v_hat) + epsilon), where m_hat = m / (1 - beta1**t), v_hat = v / (1 - beta2**t):
-    m and v start at 0, and this makes up for it. Letters and numbers are the paper's (m is a mean
-    here; its alpha is 0.001), but for 1e-30: too small to matter, it keeps a fading m out of the
-    numbers below 1e-38, with which float32 is slow.
+    m and v start at 0, and this makes up for it. Letters and numbers are the paper's: m is a mean
+    here, not the number of images. Only 1e-30 is ours: too small to matter, it keeps a fading m
+    above 1e-38, below which float32 is slow.
     """
     m, v = memory
     m[:] = beta1 * m + (1 - beta1) * g + 1e-30
@@ -454,6 +446,7 @@ def check_pixels(X, optimizer):
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise ValueError("X holds nan or inf: its pixels must be from 0 to 1")
     if lowest >= 0 and highest > 100:  # allowed, as an experiment may want it
+        # Level 4 is the line that calls gradient_descent: np.errstate wraps that in one more call.
         warnings.warn(f"the pixels of X go up to {highest:g}, not 1: pass X / 255", stacklevel=4)
 
 
@@ -462,12 +455,25 @@ def check_shapes(params, X, Y):
     sizes = check_params(params)
     if sizes[-1] == 1:
         raise ValueError("one output neuron always has the probability 1: take 2 for two classes")
-    one_hot(Y, sizes[-1])  # for its checks of the labels
+    check_labels(Y, sizes[-1])
     check_columns(X, sizes[0])
     if X.shape[1] != Y.size or Y.size == 0:
-        raise ValueError(
-            f"X has {X.shape[1]} columns, Y {Y.size} labels: pass images, and a label for each"
-        )
+        found = f"X has {X.shape[1]} columns, Y {Y.size} labels"
+        raise ValueError(f"{found}: pass images, and a label for each")
+
+
+def check_labels(Y, classes):
+    """Raise a ValueError that says what to do unless Y is (m,), integers from 0 to classes - 1."""
+    if Y.ndim != 1:
+        todo = "ravel()"
+        if Y.ndim > 1 and 1 not in Y.shape:  # probably one-hot: 1 in all along the classes' axis
+            todo = f"argmax(axis={0 if (Y.sum(axis=0) == 1).all() else 1})"
+        raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.{todo}")
+    if Y.dtype.kind not in "iu":
+        wanted = "labels must be integers, as this network classifies"
+        raise ValueError(f"{wanted}, not {Y.dtype}: pass Y.astype(int) if they are whole numbers")
+    if (Y < 0).any() or (Y >= classes).any():
+        raise ValueError(f"labels must be from 0 to {classes - 1}, not {Y.min()} to {Y.max()}")
 
 
 def check_columns(X, n_0):
@@ -487,12 +493,11 @@ def check_params(params):
     shapes = [np.shape(p) for p in params]
     sizes, expected = [], []
     if shapes and all(len(shape) == 2 for shape in shapes):
-        sizes = [shapes[0][1], *(n_out for n_out, _ in shapes[0::2])]
+        sizes = [shapes[0][1]] + [n_out for n_out, _ in shapes[0::2]]
     for n_in, n_out in zip(sizes, sizes[1:]):
-        expected += [(n_out, n_in), (n_out, 1)]
+        expected += [(n_out, n_in), (n_out, 1)]  # the shapes of W and b between these sizes
     if not sizes or shapes != expected:
-        wanted = "W1 (n_1, n_0), b1 (n_1, 1), W2 (n_2, n_1), ..."
-        raise ValueError(f"params must be {wanted}, not {shapes}")
+        raise ValueError(f"params must be W1 (n_1, n_0), b1 (n_1, 1), W2, b2, ..., not {shapes}")
     if not all(np.isfinite(p).all() for p in params):
         raise ValueError("params hold nan or inf: train with a smaller alpha")
     return sizes
@@ -500,16 +505,16 @@ def check_params(params):
 
 # --- The data ---
 
-HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()
+HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()  # a cell
 TITLES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 LARGEST = 600_000_000  # bytes that are read of one file: MNIST's largest has 47 million
-PARTS = {  # of a data set, and what the names of files and arrays contain, in any order
+PARTS = {  # of a data set; (?=.*train) finds names with train anywhere in them
     "training images": "(?=.*train)(.*image|.*idx3|x_)",
     "training labels": "(?=.*train)(.*label|.*idx1|y_)",
     "test images": "(?=.*test|.*t10k)(.*image|.*idx3|x_)",
     "test labels": "(?=.*test|.*t10k)(.*label|.*idx1|y_)",
 }
-KINDS = {  # how files begin that are brought, too, but not read
+KINDS = {  # the first bytes of files that people try, too, but that are not read here
     b"\0\0": "a single IDX file: give the folder with all four",
     b"\x80": "a pickle",
     b"PAR1": "a Parquet file",
@@ -565,9 +570,9 @@ def in_columns(images, labels, where):
     if not fits:
         found = []
         for name, array in (("images", images), ("labels", labels)):
-            lowest, highest = array.min(initial=0), array.max(initial=0)
+            lowest, highest = (array.min(), array.max()) if array.size else (0, 0)
             found.append(f"{name} {array.shape} from {lowest:g} to {highest:g}")
-        wanted = "ten classes, the whole numbers 0 to 9, of 28 x 28 pixels, from 0 to 255 or to 1"
+        wanted = "images of 28 x 28 pixels, from 0 to 255 or to 1, and the whole numbers 0 to 9"
         also = "gradient_descent(layer_sizes=...) takes other sizes and classes"
         raise ValueError(f"{where}: {', '.join(found)}; this program reads {wanted}; {also}")
     brightest = np.float32(255 if images.max() > 1 else 1)
@@ -581,9 +586,9 @@ def read_folder(folder):
     arrays = []
     for part, pattern in PARTS.items():
         found = [path for path in files if re.match(pattern, path.name.lower())]
-        # The same file often lies there twice, gzipped and not: both begin with the same bytes.
+        # By their first bytes, as a file may lie there twice, once gzipped. Two zeros begin IDX.
         starts = {read_bytes(path, 10_000): path for path in found}
-        starts = {start: starts[start] for start in starts if start[:2] == b"\0\0"} or starts
+        starts = {start: path for start, path in starts.items() if start[:2] == b"\0\0"} or starts
         if len(starts) != 1:
             names = ", ".join(str(path.relative_to(folder)) for path in (found or files)[:5])
             wanted = f"one IDX file for each of {', '.join(PARTS)} (or give the CSV or .npz files)"
@@ -602,11 +607,11 @@ def read_file(path):
     kinds = [kind for start, kind in KINDS.items() if content[:100].lstrip().startswith(start)]
     if kinds or b"\0" in content[:1000]:
         known = "a folder of four IDX files, Keras' mnist.npz and CSV files are read here"
-        raise ValueError(f"{path} is {(kinds or ['not a text'])[0]}; {known}")
+        raise ValueError(f"{path} is {(kinds or ['not a text file'])[0]}; {known}")
     return read_csv(path, content)
 
 
-def read_bytes(path, most=LARGEST + 1):
+def read_bytes(path, most=LARGEST + 1):  # one more than allowed shows that it is too large
     """Return what a file holds, unpacked if it is gzipped; ValueError if damaged or too large."""
     with open(path, "rb") as file:
         gzipped = file.read(2) == b"\x1f\x8b"
@@ -624,14 +629,13 @@ def read_idx(path):
     """Return the array, uint8, in an IDX file; ValueError if it is none, or damaged."""
     content = read_bytes(path)
     try:
-        if content[:3] != b"\0\0\x08" or content[3] == 0:  # of bytes; the number of axes
-            raise ValueError
+        if content[:3] != b"\0\0\x08" or content[3] == 0:  # 8: unsigned bytes; then: how many axes
+            raise ValueError  # reworded below
         shape = np.frombuffer(content, ">u4", count=content[3], offset=4)
         return np.frombuffer(content, np.uint8, offset=4 + shape.nbytes).reshape(shape)
     except (IndexError, ValueError):
-        raise ValueError(
-            f"{path} is not a whole IDX file of bytes (a web page?): get it anew"
-        ) from None
+        problem = "not a whole IDX file of bytes (a web page?): get it anew"
+        raise ValueError(f"{path} is {problem}") from None
 
 
 def read_csv(path, content):
@@ -644,25 +648,21 @@ def read_csv(path, content):
     numbered = names == [str(k) for k in range(len(names))]  # the header that pandas writes
     has_header = numbered or pd.to_numeric(pd.Series(names), errors="coerce").isna().any()
     called_so = [k for k, name in enumerate(names) if name in ("label", "class", "target")]
-    if (has_header and not called_so and not numbered) or len(names) in (784, 786):
+    unlabelled = has_header and not called_so and not numbered
+    if unlabelled or len(names) in (784, 786):  # pixels only, or an index, too
         found = f"{len(names)} columns ({', '.join(names[:3])[:60]}, ...)"
         wanted = "a label (first, or called label, class or target) and 784 pixels"
         todo = "to_csv(..., index=False) leaves out an index, data/README.md says how to label"
         raise ValueError(f"{path} has {found}, not {wanted}: {todo}")
-    parts = []
-    options = {"header": None, "skiprows": int(has_header), "dtype": np.float32, "chunksize": 5000}
+    options = {"header": None, "skiprows": int(has_header), "dtype": np.float32}
     try:
-        for chunk in pd.read_csv(io.BytesIO(content), sep=separator or r"\s+", **options):
-            part = np.ascontiguousarray(chunk)  # row by row, so that an image is in one piece
-            if np.isnan(part).any():  # a cell is empty, or a row too short
-                raise ValueError
-            if part.min() >= 0 and part.max() <= 255:
-                in_bytes = part.astype(np.uint8)  # a quarter of the memory, if nothing is lost
-                part = in_bytes if (in_bytes == part).all() else part
-            parts.append(part)
+        table = pd.read_csv(io.BytesIO(content), sep=separator or r"\s+", **options)
+        table = np.ascontiguousarray(table)  # row by row, so that an image is in one piece
+        if np.isnan(table).any():  # a cell is empty, or a row too short
+            raise ValueError
     except ValueError:  # pandas' words for it differ
         raise ValueError(f"{path} must hold numbers only, as many in each row") from None
-    table, column = np.concatenate(parts), called_so[0] if called_so else 0
+    column = called_so[0] if called_so else 0
     images, labels = np.delete(table, column, axis=1), table[:, column]
     if not has_header and labels.size > 1 and np.ptp(labels) == 0:
         todo = "if the label stands last, give the table a header that says label there"
@@ -701,25 +701,25 @@ def fetch(folder):
         packed, sha256 = {}, hashlib.sha256()
         try:
             for name in FILES:
-                with urlopen(f"{mirror}{name}.gz", timeout=15) as answer:
-                    packed[name] = answer.read(LARGEST)
+                with urlopen(f"{mirror}{name}.gz", timeout=15) as response:
+                    packed[name] = response.read(LARGEST)
                 sha256.update(gzip.GzipFile(fileobj=io.BytesIO(packed[name])).read(LARGEST))
             if sha256.hexdigest() != SHA256[folder.name]:
                 raise ValueError("wrong checksum")
         except Exception as error:  # refused, 404, cut off, damaged: the next mirror may do better
             failures.append(f"{mirror}: {error}")
-            if hasattr(error, "close"):  # a 404 brings a page
-                error.close()
             continue
         for name, content in packed.items():
             with replacing(folder / f"{name}.gz") as file:
                 file.write(content)
         return
-    why = "".join(filter(str.isprintable, "; ".join(failures)))
+    why = "".join(filter(str.isprintable, "; ".join(failures)))  # a mirror may send anything
     raise FileNotFoundError(f"{folder} cannot be downloaded ({why}): put the four files there")
 
 
 # --- Your own digit ---
+
+# The numbers in this section were tuned on drawn pages: shadows, noise, ruled paper, frames.
 
 
 def prepare_image(path):
@@ -749,7 +749,7 @@ def read_page(path):
     """Return the picture in Pillow's 8-bit grey, upright, with paper for what is transparent."""
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of oddities in the file that do not matter
+            warnings.simplefilter("ignore")  # about oddities in the file that do not matter
             # No PostScript, say, for which Pillow would start another program.
             with Image.open(path, formats=["PNG", "JPEG", "GIF", "BMP", "TIFF", "WEBP"]) as picture:
                 if picture.width * picture.height > 64e6:
@@ -771,7 +771,7 @@ def read_page(path):
 
 
 def measure_ink(page):
-    """Return by which part of its paper's brightness each pixel of a grey page is darker, 0 to 1.
+    """Return how much darker than its paper each pixel of a grey page is: 0 is paper, 1 black.
 
     The paper is estimated on a small copy, by a closing (Serra 1982): the maximum over a square
     wider than a stroke wipes out dark ink, and the minimum brings the edges of shadows back.
@@ -792,19 +792,19 @@ def measure_ink(page):
 
 
 def is_light_on_dark(page):
-    """Return whether the paper is dark on a grey page of 96 pixels."""
+    """Return whether the paper is dark on a grey page, 96 pixels on its longer side."""
     middle = sum(page.getextrema()) / 2
     # Strokes are narrower than 0.3 of the page (tuned): a square so wide, all bright, is paper.
     if page.filter(ImageFilter.MinFilter(29)).getextrema()[1] > middle:
         return False
     bright = np.asarray(page) > middle
     border = np.concatenate([bright[0], bright[-1], bright[:, 0], bright[:, -1]])
-    return 3 * bright.mean() + border.mean() < 2  # tuned on bold digits that fill their picture
+    return (3 * bright.mean() + border.mean()) / 4 < 0.5  # tuned on bold digits
 
 
 def find_digit(ink):
     """Return which pixels are the digit's; ValueError if there are other large parts, or many."""
-    dark = ink > 0.4 * ink.max()  # as all numbers of this section, tuned on drawn pages
+    dark = ink > 0.4 * ink.max()
     parts = drop_frame(number_parts(dark), ink)
     sizes = np.bincount(parts[dark & (parts > 0)])
     left, top, right, bottom = box_around(dark & (parts == sizes.argmax()), margin=1 / 6)
@@ -819,7 +819,7 @@ def number_parts(dark):
     """Return one number for each connected part of dark, with its pale sides, and 0 elsewhere."""
     parts = Image.fromarray(np.uint8(dark)).filter(ImageFilter.MaxFilter(3)).convert("I")
     for number, (row, column) in enumerate(np.argwhere(dark).tolist(), start=2):
-        if parts.getpixel((column, row)) == 1:
+        if parts.getpixel((column, row)) == 1:  # dark, and without a number yet
             ImageDraw.floodfill(parts, (column, row), number)
     return np.asarray(parts)
 
@@ -828,7 +828,7 @@ def drop_frame(parts, ink):
     """Return parts without those that touch the border, as a frame, a table or a shadow does.
 
     What also reaches the middle stays, as a digit may fill its picture. If nothing is left, all
-    stay (a 0 may have an empty middle), but for dark corners or ink no darker than a shadow.
+    stay (a 0 may have an empty middle); ValueError if corners are dark, or ink as pale as a shadow.
     """
     height, width = parts.shape
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
@@ -841,7 +841,7 @@ def drop_frame(parts, ink):
 
 
 def box_around(mask, margin):
-    """Return left, top, right, bottom of mask, wider by margin times its longer side."""
+    """Return the array [left, top, right, bottom] of mask, wider by margin times its long side."""
     box = np.array(Image.fromarray(mask).getbbox())
     more = max(2, int(margin * max(box[2:] - box[:2])))
     return np.maximum(box + more * np.array([-1, -1, 1, 1]), 0)
@@ -852,7 +852,7 @@ def centre_by_mass(ink):
     ink = Image.fromarray(np.float32(ink))
     ink = ink.crop(ink.getbbox())
     width, height = [max(1, round(20 * side / max(ink.size))) for side in ink.size]
-    small = np.maximum(ink.resize((width, height), Image.Resampling.LANCZOS), 0)
+    small = np.maximum(ink.resize((width, height), Image.Resampling.LANCZOS), 0)  # it overshoots
     centre_row = np.arange(height) @ small.sum(axis=1) / small.sum()
     centre_column = np.arange(width) @ small.sum(axis=0) / small.sum()
     top = np.clip(round(14 - centre_row), 0, 28 - height)
@@ -883,11 +883,11 @@ def load_model(path):
 
 
 def read_npz(path):
-    """Return the arrays of an .npz file by name; ValueError if it is none, or swells too much."""
+    """Return the arrays of an .npz file by name; ValueError if it is none, or unpacks too large."""
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
-        if size > max(LARGEST, 2 * os.path.getsize(path)):  # what save_model writes does not swell
+        if size > max(LARGEST, 2 * os.path.getsize(path)):  # save_model does not compress
             raise ValueError
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
@@ -897,7 +897,7 @@ def read_npz(path):
     except (MemoryError, FileNotFoundError, PermissionError):
         raise
     except Exception:  # zipfile and np.load raise many kinds
-        problem = "not an .npz file of numbers, or swells too much; unpack other zip files"
+        problem = "not an .npz file of numbers, or too large unpacked; unzip other zip files"
         raise ValueError(f"{path} is {problem}") from None
 
 
@@ -926,7 +926,7 @@ def replacing(path):
 
 
 def print_results(P, X, Y, names):
-    """Print what the probabilities P (10, m) are worth: accuracy, confusion, the first image."""
+    """Print how good the probabilities P (10, m) are: accuracy, confusion, the first image."""
     predictions = get_predictions(P)
     say(f"\nTest accuracy: {get_accuracy(predictions, Y):.4f} on {Y.size} images\n")
     print_confusion(count_answers(predictions, Y), names)
@@ -940,7 +940,7 @@ def count_answers(predictions, Y):
 
 
 def print_confusion(counts, names):
-    """Print a line for each true class: how often each class was the answer, the share right."""
+    """Print a line for each true class: how often each class is the answer; what share is right."""
     labels = [f"{name} {k}" if name != str(k) else name for k, name in enumerate(names)]
     width = max(5, *map(len, labels))
     say("true".rjust(width) + "".join(f"{k:6}" for k in range(10)) + " right")
@@ -965,7 +965,7 @@ def print_answer(p, x, y, names):
 
 
 def dead_neurons(params, X):
-    """Return (n_1 + ... + n_{L-1},), bool: whether each hidden neuron is 0 for every image."""
+    """Return for each hidden neuron, in one bool array, whether it is 0 for every image."""
     _, A = forward_prop(params, X)
     dead = [~hidden.any(axis=1) for hidden in A[1:-1]]
     return np.concatenate([np.zeros(0, bool), *dead])  # none without a hidden layer
@@ -996,17 +996,17 @@ def plot_report(path, history, params, X, Y, names):
         rows = 1 if len(params[0]) <= 10 else 2
         figure = Figure(figsize=(9, 12 + rows), layout="constrained")
         figure.suptitle(f"Test accuracy {get_accuracy(predictions, Y):.4f}", size=22)
-        parts = figure.subfigures(4, 1, height_ratios=(5.6, 0.4 + rows, 2.2, 2.5))
-        left, right = parts[0].subfigures(1, 2, width_ratios=(2, 3))
+        panels = figure.subfigures(4, 1, height_ratios=(5.6, 0.4 + rows, 2.2, 2.5))
+        left, right = panels[0].subfigures(1, 2, width_ratios=(2, 3))
         draw_curves(left, history)
         draw_confusion(right, count_answers(predictions, Y), names)
         title = "What the first layer looks for: ink in the red, no ink in the blue"
-        draw_images(parts[1], title, params[0], range(20), 10, "RdBu_r")
+        draw_images(panels[1], title, params[0], range(20), 10, "RdBu_r")
         title = "Right answers: what it says, and how sure it is"
-        draw_images(parts[2], title, X.T[correct], [answers[i] for i in correct], 6, "gray_r")
+        draw_images(panels[2], title, X.T[correct], [answers[i] for i in correct], 6, "gray_r")
         title = "Its surest mistakes: what it says, and what it is"
         captions = [f"{answers[i]}\nis {names[Y[i]]}" for i in mistakes]
-        draw_images(parts[3], title, X.T[mistakes], captions, 6, "gray_r")
+        draw_images(panels[3], title, X.T[mistakes], captions, 6, "gray_r")
         with replacing(path) as file:
             figure.savefig(file, dpi=120, format=path.suffix[1:] or "png")
 
@@ -1014,8 +1014,8 @@ def plot_report(path, history, params, X, Y, names):
 def draw_curves(figure, history):
     """Draw loss and accuracy over the updates, on the training and on the test images."""
     updates, loss, accuracy, test_loss, test_accuracy = zip(*history)
-    panels = [("loss", loss, test_loss), ("accuracy", accuracy, test_accuracy)]
-    for axes, (title, train, test) in zip(figure.subplots(2, 1, sharex=True), panels):
+    curves = [("loss", loss, test_loss), ("accuracy", accuracy, test_accuracy)]
+    for axes, (title, train, test) in zip(figure.subplots(2, 1, sharex=True), curves):
         axes.plot(updates, train, "o-", color="#0072B2", label="training")
         axes.plot(updates, test, "s--", color="#D55E00", label="test")
         axes.set_title(title)
@@ -1043,9 +1043,9 @@ def draw_images(figure, title, images, captions, columns, cmap):
     for axes in grid.flat:
         axes.axis("off")
     for axes, image, caption in zip(grid.flat, images, captions):
-        most = abs(image).max()
-        least = -most if image.min() < 0 else 0  # so that weights of 0 are white
-        axes.imshow(image.reshape(28, 28), cmap=cmap, vmin=least, vmax=most)
+        highest = abs(image).max()
+        lowest = -highest if image.min() < 0 else 0  # so that weights of 0 are white
+        axes.imshow(image.reshape(28, 28), cmap=cmap, vmin=lowest, vmax=highest)
         axes.set_title(caption)
 
 
@@ -1119,8 +1119,8 @@ def run(args):
     pictures = [prepare_image(path) for path in args.predict]
     names = class_names(args.data)
     told_to_train = args.iterations or args.epochs
-    only_predict = args.load and args.predict and not args.plot and not args.save
-    if told_to_train or not only_predict:
+    only_predict = args.load and args.predict and not (told_to_train or args.plot or args.save)
+    if not only_predict:
         params = train_and_show(args, options, params, names)
     for path, x in zip(args.predict, pictures):
         _, A = forward_prop(params, x)
@@ -1130,7 +1130,7 @@ def run(args):
 
 
 def check_options(args):
-    """Return options for gradient_descent; ValueError, with its name, for one it would refuse."""
+    """Return options for gradient_descent; a ValueError names the option that it would refuse."""
     names = ["alpha", "batch_size", "optimizer", "l2", "print_every"]
     options = {name: getattr(args, name) for name in names}
     try:
@@ -1142,7 +1142,7 @@ def check_options(args):
             check_count("epochs", args.epochs, least=1)
             options["batch_size"] = args.batch_size or 32
     except ValueError as error:
-        name, _, problem = str(error).partition(" ")
+        name, _, problem = str(error).partition(" ")  # each message begins with the argument
         raise ValueError(f"--{name.replace('_', '-')} {problem}") from None
     return options | {"decay": args.decay, "seed": args.seed}
 
@@ -1160,9 +1160,9 @@ def check_files(args):
             continue
         needed = [os.path.realpath(other) for other in others if other]
         if os.path.realpath(path) in needed or "-ubyte" in path.name:
-            raise ValueError(f"{path} is named twice, or data that would be replaced: rename it")
+            raise ValueError(f"{path} is named twice, or is data: choose another name")
         with contextlib.suppress(EOFError), replacing(path):
-            raise EOFError  # better an error now than after an hour; this one changes nothing
+            raise EOFError  # a bad place shows now, not after an hour; nothing is replaced
 
 
 def train_and_show(args, options, params, names):
@@ -1192,7 +1192,7 @@ def train_and_show(args, options, params, names):
 def class_names(data):
     """Return the names of the classes: those of clothes where a path says so, else the digits."""
     path = Path(data[0])
-    names = " ".join(map(str, [path, *path.rglob("*")])).lower().replace("-", "").replace("_", "")
+    names = re.sub("[-_]", "", " ".join(map(str, [path, *path.rglob("*")])).lower())
     return CLOTHES if path.name.lower() == "fashion" or "fashionmnist" in names else DIGITS
 
 
