@@ -25,7 +25,7 @@ Read "The network" and `gradient_descent`: they are the whole idea. What follows
     Your own digit                a photo or a drawing made to look like an image of MNIST
     Saving and loading a model    params in an .npz file
     Looking at the result         the confusion matrix, dead neurons, the report picture
-    The command line              the options, and a line for each mistake
+    The command line              the options, and one-line error messages
 """
 
 import argparse
@@ -53,8 +53,8 @@ def init_params(layer_sizes=(784, 10, 10), seed=0, dtype=np.float32):
 
     W_l is (n_l, n_{l-1}): normally distributed, with mean 0 and variance 2 / n_{l-1} (He et al.
     2015). b_l is (n_l, 1): zeros. The weights are drawn from np.random.default_rng(seed) in float64
-    and then cast to dtype (np.float32, float, or complex for the complex steps that check
-    gradients), so that every dtype starts at the same point, up to rounding.
+    and then cast to dtype (np.float32, float, or complex, with which the tests check gradients),
+    so that every dtype starts at the same point, up to rounding.
 
     Raises ValueError, whose message names the argument, if layer_sizes are not two or more whole
     numbers, 1 or more each, or if dtype is neither float nor complex.
@@ -187,8 +187,8 @@ def backward_prop(params, Z, A, Y, l2=0.0):
             # An image's loss is log(sum(exp(Z))) - Z_y. Its derivative is softmax(Z), less 1 at y.
             dZ = A[L] - one_hot(Y, A[L].shape[0])
         else:
-            # The slope of ReLU at its input Z. (A >= 0 would not do: that is always true.) On the
-            # right, dZ is still that of layer l + 1.
+            # The slope of ReLU at its input Z; A > 0 would do as well, but A >= 0 is always true.
+            # On the right, dZ is still that of layer l + 1.
             dZ = W[l + 1].T @ dZ * ReLU_deriv(Z[l])
         dW = dZ @ A[l - 1].T / m + l2 * W[l]
         db = dZ.sum(axis=1, keepdims=True) / m
@@ -269,11 +269,11 @@ def gradient_descent(
     `Iteration: 50   | Loss: 1.1952 | Accuracy: 0.6551`, the number of updates padded to 4 places.
     It describes all training images, and its loss includes the penalty. With batch_size, it
     describes the first 10,000 and ends with the epochs so far (updates / updates per epoch), as in
-    ` | Epoch: 0.25`. Ctrl-C stops the training: one more line is printed, without callback, and
-    the params reached are returned.
+    ` | Epoch: 0.25`. A last line tells if half of the hidden neurons or more are dead. Ctrl-C stops
+    the training: it says so, prints one more line, without callback, and returns the params so far.
 
-    Warns of pixels up to 255. Raises ValueError (in quotes: what its message contains) with the
-    name of a wrong argument; with the messages of forward_prop ("X.T") and one_hot; if the pixels
+    Warns if X goes up to 255. Raises ValueError (in quotes: words of its message) for a wrong
+    argument (its name); for X or Y that forward_prop ("X.T") or one_hot would refuse; if the pixels
     are no floats ("255"); for float16 with rmsprop or adam ("float32"); if there is not one label
     for each image, or no image ("label"); if a loss to be printed is not finite ("alpha").
     """
@@ -362,7 +362,7 @@ def batches(X, Y, batch_size, seed):
         order = rng.permutation(Y.size)
         for start in range(0, Y.size, batch_size):
             chosen = order[start : start + batch_size]
-            # Taken from the rows of X.T, because there load_data keeps each image in one piece.
+            # Rows of X.T, not columns of X: as load_data lays X out, each row is in one piece.
             yield X.T[chosen].T, Y[chosen]
 
 
@@ -437,7 +437,7 @@ def check_count(name, value, least):
 
 
 def check_pixels(X, optimizer):
-    """Raise a ValueError unless X holds finite floats, and warn if they go up to 255 or so."""
+    """Raise a ValueError unless X holds finite floats that suit the optimizer; warn of 0 to 255."""
     if X.dtype.kind != "f":
         raise ValueError(f"X must hold floats from 0 to 1, not {X.dtype}: pass X / 255 for bytes")
     if X.dtype == np.float16 and optimizer in ("rmsprop", "adam"):
@@ -466,7 +466,7 @@ def check_labels(Y, classes):
     """Raise a ValueError that says what to do unless Y is (m,), integers from 0 to classes - 1."""
     if Y.ndim != 1:
         todo = "ravel()"
-        if Y.ndim > 1 and 1 not in Y.shape:  # probably one-hot: 1 in all along the classes' axis
+        if Y.ndim > 1 and 1 not in Y.shape:  # probably one-hot: then each image's entries sum to 1
             todo = f"argmax(axis={0 if (Y.sum(axis=0) == 1).all() else 1})"
         raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.{todo}")
     if Y.dtype.kind not in "iu":
@@ -505,7 +505,7 @@ def check_params(params):
 
 # --- The data ---
 
-HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()  # a cell
+HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()  # notebook
 TITLES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 LARGEST = 600_000_000  # bytes that are read of one file: MNIST's largest has 47 million
 PARTS = {  # of a data set; (?=.*train) finds names with train anywhere in them
@@ -586,7 +586,7 @@ def read_folder(folder):
     arrays = []
     for part, pattern in PARTS.items():
         found = [path for path in files if re.match(pattern, path.name.lower())]
-        # By their first bytes, as a file may lie there twice, once gzipped. Two zeros begin IDX.
+        # By first bytes, so a gzipped copy counts once. No IDX (\0\0) among them: read_idx says so.
         starts = {read_bytes(path, 10_000): path for path in found}
         starts = {start: path for start, path in starts.items() if start[:2] == b"\0\0"} or starts
         if len(starts) != 1:
@@ -649,7 +649,7 @@ def read_csv(path, content):
     has_header = numbered or pd.to_numeric(pd.Series(names), errors="coerce").isna().any()
     called_so = [k for k, name in enumerate(names) if name in ("label", "class", "target")]
     unlabelled = has_header and not called_so and not numbered
-    if unlabelled or len(names) in (784, 786):  # pixels only, or an index, too
+    if unlabelled or len(names) in (784, 786):  # 784: no label; 786: an index as well
         found = f"{len(names)} columns ({', '.join(names[:3])[:60]}, ...)"
         wanted = "a label (first, or called label, class or target) and 784 pixels"
         todo = "to_csv(..., index=False) leaves out an index, data/README.md says how to label"
@@ -719,7 +719,7 @@ def fetch(folder):
 
 # --- Your own digit ---
 
-# The numbers in this section were tuned on drawn pages: shadows, noise, ruled paper, frames.
+# The numbers in this section were tuned on pages made by a program: shadows, noise, lines, frames.
 
 
 def prepare_image(path):
@@ -808,15 +808,15 @@ def find_digit(ink):
     parts = drop_frame(number_parts(dark), ink)
     sizes = np.bincount(parts[dark & (parts > 0)])
     left, top, right, bottom = box_around(dark & (parts == sizes.argmax()), margin=1 / 6)
-    close = np.unique(parts[top:bottom, left:right])  # the bar of a 5, say
-    others = np.delete(sizes, close)
+    near = np.unique(parts[top:bottom, left:right])  # the bar of a 5, say
+    others = np.delete(sizes, near)
     if others.max(initial=0) > sizes.max() / 4 or np.count_nonzero(sizes > 6) > 9:
         raise ValueError("one digit is expected, and there is more in the picture")
-    return np.isin(parts, close[close > 0])
+    return np.isin(parts, near[near > 0])
 
 
 def number_parts(dark):
-    """Return one number for each connected part of dark, with its pale sides, and 0 elsewhere."""
+    """Return one number for each connected part of dark, widened by a pixel, and 0 elsewhere."""
     parts = Image.fromarray(np.uint8(dark)).filter(ImageFilter.MaxFilter(3)).convert("I")
     for number, (row, column) in enumerate(np.argwhere(dark).tolist(), start=2):
         if parts.getpixel((column, row)) == 1:  # dark, and without a number yet
@@ -828,7 +828,7 @@ def drop_frame(parts, ink):
     """Return parts without those that touch the border, as a frame, a table or a shadow does.
 
     What also reaches the middle stays, as a digit may fill its picture. If nothing is left, all
-    stay (a 0 may have an empty middle); ValueError if corners are dark, or ink as pale as a shadow.
+    stay (a 0 may be empty there), but two dark corners or all ink pale as a shadow: ValueError.
     """
     height, width = parts.shape
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
@@ -841,7 +841,7 @@ def drop_frame(parts, ink):
 
 
 def box_around(mask, margin):
-    """Return the array [left, top, right, bottom] of mask, wider by margin times its long side."""
+    """Return the box [left, top, right, bottom] of mask, wider by 2 or margin * its long side."""
     box = np.array(Image.fromarray(mask).getbbox())
     more = max(2, int(margin * max(box[2:] - box[:2])))
     return np.maximum(box + more * np.array([-1, -1, 1, 1]), 0)
@@ -887,7 +887,7 @@ def read_npz(path):
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
-        if size > max(LARGEST, 2 * os.path.getsize(path)):  # save_model does not compress
+        if size > max(LARGEST, 2 * os.path.getsize(path)):  # a huge model is not compressed
             raise ValueError
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
@@ -941,12 +941,12 @@ def count_answers(predictions, Y):
 
 def print_confusion(counts, names):
     """Print a line for each true class: how often each class is the answer; what share is right."""
-    labels = [f"{name} {k}" if name != str(k) else name for k, name in enumerate(names)]
-    width = max(5, *map(len, labels))
+    captions = [f"{name} {k}" if name != str(k) else name for k, name in enumerate(names)]
+    width = max(5, *map(len, captions))
     say("true".rjust(width) + "".join(f"{k:6}" for k in range(10)) + " right")
-    for label, row, right in zip(labels, counts, counts.diagonal()):
+    for caption, row, right in zip(captions, counts, counts.diagonal()):
         share = f"{right / row.sum():6.3f}" if row.any() else "     -"
-        say(label.rjust(width) + "".join(f"{n or '.':>6}" for n in row) + share)
+        say(caption.rjust(width) + "".join(f"{n or '.':>6}" for n in row) + share)
 
 
 def print_answer(p, x, y, names):
@@ -1000,7 +1000,7 @@ def plot_report(path, history, params, X, Y, names):
         left, right = panels[0].subfigures(1, 2, width_ratios=(2, 3))
         draw_curves(left, history)
         draw_confusion(right, count_answers(predictions, Y), names)
-        title = "What the first layer looks for: ink in the red, no ink in the blue"
+        title = "What the first layer looks for: ink where it is red, none where it is blue"
         draw_images(panels[1], title, params[0], range(20), 10, "RdBu_r")
         title = "Right answers: what it says, and how sure it is"
         draw_images(panels[2], title, X.T[correct], [answers[i] for i in correct], 6, "gray_r")
@@ -1027,7 +1027,7 @@ def draw_confusion(figure, counts, names):
     """Draw the confusion matrix: the mistakes in orange, the right answers in grey."""
     mistakes = counts - np.diag(counts.diagonal())
     axes = figure.subplots()
-    axes.imshow(mistakes, cmap="Oranges", vmax=1.4 * mistakes.max() + 1)
+    axes.imshow(mistakes, cmap="Oranges", vmax=1.4 * mistakes.max() + 1)  # black stays readable
     for j, k in np.argwhere(counts):
         color = "#888888" if j == k else "black"
         axes.text(k, j, counts[j, k], ha="center", va="center", color=color, size=11)
@@ -1162,7 +1162,7 @@ def check_files(args):
         if os.path.realpath(path) in needed or "-ubyte" in path.name:
             raise ValueError(f"{path} is named twice, or is data: choose another name")
         with contextlib.suppress(EOFError), replacing(path):
-            raise EOFError  # a bad place shows now, not after an hour; nothing is replaced
+            raise EOFError  # tests the place now, not after an hour; an error replaces nothing
 
 
 def train_and_show(args, options, params, names):
@@ -1190,7 +1190,7 @@ def train_and_show(args, options, params, names):
 
 
 def class_names(data):
-    """Return the names of the classes: those of clothes where a path says so, else the digits."""
+    """Return the names of the classes: the clothes if a path says fashion, else the digits."""
     path = Path(data[0])
     names = re.sub("[-_]", "", " ".join(map(str, [path, *path.rglob("*")])).lower())
     return CLOTHES if path.name.lower() == "fashion" or "fashionmnist" in names else DIGITS
