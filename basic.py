@@ -529,8 +529,7 @@ def load_data(data="mnist", seed=0):
             somewhere below it, an .npz file as Keras has it, a CSV file, or two (training, test)
     seed    chooses the tenth of a single CSV file that is held out for testing
 
-    Raises ValueError for a file that is damaged or does not fit, OSError for one that cannot be
-    read. The message says what to do.
+    Raises ValueError for a damaged or unfit file, OSError for an unreadable one, and says what to do.
     """
     names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
     paths = [Path(name) for name in names]
@@ -1085,9 +1084,8 @@ def main(argv=None):
     add("--save", type=Path, help="keep the trained model in this file, such as model.npz [off]")
     add("--predict", nargs="+", type=Path, default=[], help="pictures of one digit each [off]")
     words = sys.argv[1:] if argv is None else argv
-    for name in [word.partition("=")[0] for word in words]:
-        if name in OTHER_NAMES:
-            parser.error(f"{name} is called {OTHER_NAMES[name]} here")
+    for name in {word.partition("=")[0] for word in words} & OTHER_NAMES.keys():
+        parser.error(f"{name} is called {OTHER_NAMES[name]} here")
     args = parser.parse_args(words)
     if hasattr(sys.stdout, "reconfigure"):  # for file names that the terminal cannot show
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -1118,9 +1116,8 @@ def run(args):
         raise ValueError(f"--load {args.load}: its layers are not from 784 pixels to 10 classes")
     pictures = [prepare_image(path) for path in args.predict]
     names = class_names(args.data)
-    told_to_train = args.iterations or args.epochs
-    only_predict = args.load and args.predict and not (told_to_train or args.plot or args.save)
-    if not only_predict:
+    only_predict = args.load and args.predict and not (args.plot or args.save)
+    if not only_predict or args.iterations or args.epochs:
         params = train_and_show(args, options, params, names)
     for path, x in zip(args.predict, pictures):
         _, A = forward_prop(params, x)
@@ -1180,8 +1177,11 @@ def train_and_show(args, options, params, names):
 
     options["callback"] = remember if args.plot else None
     params = gradient_descent(X_train, Y_train, iterations=iterations, params=params, **options)
-    if args.save:
-        save_model(args.save, params)  # before anything else can fail or be stopped
+    if args.save:  # before anything else can fail or be stopped
+        try:
+            save_model(args.save, params)
+        except KeyboardInterrupt:  # while it was written
+            save_model(args.save, params)
     _, A = forward_prop(params, X_test)
     print_results(A[-1], X_test, Y_test, names)
     if args.plot and history:  # it is empty if Ctrl-C was pressed before the first line

@@ -2008,7 +2008,8 @@ def test_main_trains_as_its_options_say_and_prints_the_same_again(own, capsys, a
 
 def press(monkeypatch, name, after, times):
     """Let Ctrl-C be pressed so many times during a function of basic, after so many calls."""
-    calls = [getattr(basic, name)] * after + [mock.Mock(side_effect=KeyboardInterrupt)] * times
+    real, pressed = getattr(basic, name), mock.Mock(side_effect=KeyboardInterrupt)
+    calls = [real] * after + [pressed] * times + [real]
     monkeypatch.setattr(basic, name, lambda *args: calls.pop(0)(*args))
 
 
@@ -2023,6 +2024,7 @@ def test_main_stopped_by_ctrl_c_shows_and_saves_what_was_reached(own, capsys, mo
 def test_main_saves_what_was_reached_if_ctrl_c_is_pressed_again(own, capsys, monkeypatch):
     basic.main("--data own --iterations 2 --save expected.npz".split())
     press(monkeypatch, "print_line", after=2, times=2)
+    press(monkeypatch, "replacing", after=1, times=1)  # once for check_files, then for save_model
     press(monkeypatch, "print_results", after=0, times=1)
     with pytest.raises(SystemExit) as end:
         basic.main("--data own --iterations 2 --save m.npz".split())
