@@ -1912,13 +1912,15 @@ def test_dead_neurons_are_those_that_are_zero_for_every_image():
     assert basic.dead_neurons(params, X).tolist() == [False, False, True, True, False]
 
 
-def test_warn_of_dead_neurons_speaks_from_half_of_them_on(capsys):
+def test_warn_of_dead_neurons_speaks_from_half_of_them_on_after_training(capsys):
     for sizes, dead in (((6, 4, 3), 1), ((6, 4, 4, 3), 3), ((6, 3), 0), ((6, 4, 3), 2)):
         assert capsys.readouterr().out == ""
         params = [p.copy() if p.shape[1] > 1 else p + 10 for p in network(*sizes)]
         params[1][:dead] = -100
         basic.warn_of_dead_neurons(params, X_9)
     assert "2 of 4 hidden neurons" in capsys.readouterr().out
+    basic.gradient_descent(X_9, Y_9, iterations=0, params=params)  # it is its last line
+    assert "2 of 4 hidden neurons" in capsys.readouterr().out.splitlines()[-1]
 
 
 @pytest.mark.parametrize("hidden, names, right", [(20, CLOTHES, False), (3, DIGITS, True)])
