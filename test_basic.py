@@ -2056,6 +2056,7 @@ def test_main_saves_although_its_output_is_not_read_or_cannot_be_written(own, mo
         monkeypatch.setattr(sys, "stdout", stdout)
         basic.main(argv)
         assert len(saved()) == 4
+    full.write.assert_called_once()  # what could not be written is not tried again
 
 
 def test_main_takes_names_with_blanks_and_umlauts_and_shows_them_on_any_terminal(own, monkeypatch):
