@@ -466,7 +466,7 @@ def check_labels(Y, classes):
     """Raise a ValueError that says what to do unless Y is (m,), integers from 0 to classes - 1."""
     if Y.ndim != 1:
         todo = "ravel()"
-        if Y.ndim > 1 and 1 not in Y.shape:  # probably one-hot: then each image's entries sum to 1
+        if 1 not in Y.shape:  # probably one-hot: then each image's entries sum to 1
             todo = f"argmax(axis={0 if (Y.sum(axis=0) == 1).all() else 1})"
         raise ValueError(f"labels must be (m,), not {Y.shape}: pass Y.{todo}")
     if Y.dtype.kind not in "iu":
@@ -529,7 +529,7 @@ def load_data(data="mnist", seed=0):
             somewhere below it, an .npz file as Keras has it, a CSV file, or two (training, test)
     seed    chooses the tenth of a single CSV file that is held out for testing
 
-    Raises ValueError for a damaged or unfit file, OSError for an unreadable one, and says what to do.
+    Raises ValueError for a damaged or unfit file, OSError for an unreadable one, saying what to do.
     """
     names = [data] if isinstance(data, (str, os.PathLike)) else list(data)
     paths = [Path(name) for name in names]
@@ -990,7 +990,7 @@ def plot_report(path, history, params, X, Y, names):
     answers = [f"{names[k]}\n{p:.2f}" for k, p in zip(predictions, sure)]
     correct = np.flatnonzero(predictions == Y)[:6]
     mistakes = np.flatnonzero(predictions != Y)
-    mistakes = mistakes[np.argsort(-sure[mistakes])][:6]  # the surest first
+    mistakes = mistakes[np.argsort(-sure[mistakes])][:6]  # the most confident first
     with matplotlib.rc_context({"font.size": 13}):
         rows = 1 if len(params[0]) <= 10 else 2
         figure = Figure(figsize=(9, 12 + rows), layout="constrained")
@@ -1003,7 +1003,7 @@ def plot_report(path, history, params, X, Y, names):
         draw_images(panels[1], title, params[0], range(20), 10, "RdBu_r")
         title = "Right answers: what it says, and how sure it is"
         draw_images(panels[2], title, X.T[correct], [answers[i] for i in correct], 6, "gray_r")
-        title = "Its surest mistakes: what it says, and what it is"
+        title = "Its most confident mistakes: what it says, and what it is"
         captions = [f"{answers[i]}\nis {names[Y[i]]}" for i in mistakes]
         draw_images(panels[3], title, X.T[mistakes], captions, 6, "gray_r")
         with replacing(path) as file:
