@@ -68,8 +68,8 @@ def init_params(layer_sizes=(784, 10, 10), seed=0, dtype=np.float32):
     rng = np.random.default_rng(seed)
     params = []
     for n_in, n_out in zip(layer_sizes, layer_sizes[1:]):
-        # Not zeros, as W2.T @ dZ2 and A1 would be 0, too, and no weight would ever move. Not all
-        # the same, as neurons that start equal stay equal, but for rounding. And 2 / n_in, not
+        # Not zeros: A1 and W2.T @ dZ2, and with them dW2 and dW1, would stay 0. Not all the
+        # same, as neurons that start equal stay equal, but for rounding. And 2 / n_in, not
         # 1 / n_in, because ReLU keeps only half of the signal's mean square.
         W = rng.standard_normal((n_out, n_in)) * np.sqrt(2 / n_in)
         b = np.zeros((n_out, 1))
@@ -106,8 +106,8 @@ def one_hot(Y, classes=10):
 
     Bool, because a bool that is subtracted from probabilities leaves them in their own dtype.
 
-    Raises ValueError for labels that are not (m,) (the message says Y.ravel() or Y.argmax), not
-    integers (Y.astype(int)), or not from 0 to the largest class ("from 0 to").
+    Raises ValueError (in quotes: words of its message) for labels that are not (m,) ("Y.ravel()" or
+    "Y.argmax"), not integers ("Y.astype(int)"), or not from 0 to the largest class ("from 0 to").
     """
     check_labels(Y, classes)
     # (classes, 1) against (m,) compares every class with every label.
@@ -187,7 +187,7 @@ def backward_prop(params, Z, A, Y, l2=0.0):
             # An image's loss is log(sum(exp(Z))) - Z_y. Its derivative is softmax(Z), less 1 at y.
             dZ = A[L] - one_hot(Y, A[L].shape[0])
         else:
-            # The slope of ReLU at its input Z; A > 0 would do as well, but A >= 0 is always true.
+            # The slope of ReLU at its input Z. (A > 0 says the same; A >= 0 would always be true.)
             # On the right, dZ is still that of layer l + 1.
             dZ = W[l + 1].T @ dZ * ReLU_deriv(Z[l])
         dW = dZ @ A[l - 1].T / m + l2 * W[l]
@@ -242,7 +242,7 @@ def gradient_descent(
 ):
     """Train a network on images X (n_0, m), floats from 0 to 1, and labels Y (m,).
 
-    Returns the trained params, in the dtype of X. All numbers may be NumPy's. Everything else is
+    Returns the trained params, in the dtype of X. Numbers may be NumPy's, too. Everything else is
     options around this:
 
         for i in range(iterations):
@@ -446,7 +446,7 @@ def check_pixels(X, optimizer):
     if not (np.isfinite(lowest) and np.isfinite(highest)):
         raise ValueError("X holds nan or inf: its pixels must be from 0 to 1")
     if lowest >= 0 and highest > 100:  # allowed, as an experiment may want it
-        # Level 4 is the line that calls gradient_descent: np.errstate wraps that in one more call.
+        # Level 4 is the line that calls gradient_descent, whose np.errstate adds a level.
         warnings.warn(f"the pixels of X go up to {highest:g}, not 1: pass X / 255", stacklevel=4)
 
 
@@ -505,7 +505,7 @@ def check_params(params):
 
 # --- The data ---
 
-HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()  # notebook
+HERE = Path(__file__).resolve().parent if "__file__" in globals() else Path.cwd()  # in a notebook
 TITLES = {"mnist": "MNIST", "fashion": "Fashion-MNIST"}
 LARGEST = 600_000_000  # bytes that are read of one file: MNIST's largest has 47 million
 PARTS = {  # of a data set; (?=.*train) finds names with train anywhere in them
@@ -585,7 +585,7 @@ def read_folder(folder):
     arrays = []
     for part, pattern in PARTS.items():
         found = [path for path in files if re.match(pattern, path.name.lower())]
-        # By first bytes, so a gzipped copy counts once. No IDX (\0\0) among them: read_idx says so.
+        # By first bytes, so a gzipped copy counts once. If none is IDX (\0\0), read_idx says so.
         starts = {read_bytes(path, 10_000): path for path in found}
         starts = {start: path for start, path in starts.items() if start[:2] == b"\0\0"} or starts
         if len(starts) != 1:
@@ -764,7 +764,7 @@ def read_page(path):
     except Exception as error:  # Pillow raises many kinds for what is damaged
         raise ValueError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from None
     grey, opacity = picture.convert("L"), picture.getchannel("A")
-    paper = 255 if ImageStat.Stat(grey, opacity).mean[0] < 128 else 0  # the opposite of the ink
+    paper = 255 if ImageStat.Stat(grey, opacity).median[0] < 128 else 0  # the opposite of the ink
     grey.paste(paper, mask=ImageChops.invert(opacity))
     return grey.crop(opacity.getbbox())
 
@@ -826,8 +826,8 @@ def number_parts(dark):
 def drop_frame(parts, ink):
     """Return parts without those that touch the border, as a frame, a table or a shadow does.
 
-    What also reaches the middle stays, as a digit may fill its picture. If nothing is left, all
-    stay (a 0 may be empty there), but two dark corners or all ink pale as a shadow: ValueError.
+    What also reaches the middle stays, as a digit may fill its picture. If nothing is left, all is
+    kept (a 0 may be empty there), unless two corners are dark or all ink is pale: ValueError.
     """
     height, width = parts.shape
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
@@ -886,7 +886,7 @@ def read_npz(path):
     try:
         with zipfile.ZipFile(path) as packed:
             size = sum(member.file_size for member in packed.infolist())
-        if size > max(LARGEST, 2 * os.path.getsize(path)):  # a huge model is not compressed
+        if size > max(LARGEST, 2 * os.path.getsize(path)):  # models, of any size, are uncompressed
             raise ValueError
         with np.load(path, allow_pickle=False) as file:
             arrays = {name: np.asarray(file[name]) for name in file.files}
@@ -1190,7 +1190,7 @@ def train_and_show(args, options, params, names):
 
 
 def class_names(data):
-    """Return the names of the classes: the clothes if a path says fashion, else the digits."""
+    """Return the class names: clothes for fashion or paths with fashion-mnist, else digits."""
     path = Path(data[0])
     names = re.sub("[-_]", "", " ".join(map(str, [path, *path.rglob("*")])).lower())
     return CLOTHES if path.name.lower() == "fashion" or "fashionmnist" in names else DIGITS
