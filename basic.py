@@ -646,8 +646,8 @@ def read_csv(path, content):
     names = [name.strip(" \r\"'#").lower() for name in first.split(separator)]
     numbered = names == [str(k) for k in range(len(names))]  # the header that pandas writes
     has_header = numbered or pd.to_numeric(pd.Series(names), errors="coerce").isna().any()
-    called_so = [k for k, name in enumerate(names) if name in ("label", "class", "target")]
-    unlabelled = has_header and not called_so and not numbered
+    label_columns = [k for k, name in enumerate(names) if name in ("label", "class", "target")]
+    unlabelled = has_header and not label_columns and not numbered
     if unlabelled or len(names) in (784, 786):  # 784: no label; 786: an index as well
         found = f"{len(names)} columns ({', '.join(names[:3])[:60]}, ...)"
         wanted = "a label (first, or called label, class or target) and 784 pixels"
@@ -661,7 +661,7 @@ def read_csv(path, content):
             raise ValueError
     except ValueError:  # pandas' words for it differ
         raise ValueError(f"{path} must hold numbers only, as many in each row") from None
-    column = called_so[0] if called_so else 0
+    column = label_columns[0] if label_columns else 0
     images, labels = np.delete(table, column, axis=1), table[:, column]
     if not has_header and labels.size > 1 and np.ptp(labels) == 0:
         todo = "if the label stands last, give the table a header that says label there"
@@ -782,10 +782,10 @@ def measure_ink(page):
     for nearby in 10 * [ImageFilter.MaxFilter(5)] + 11 * [ImageFilter.MinFilter(5)]:
         small = small.filter(nearby)  # over 41 and 45 pixels, but quicker in steps
     paper = np.asarray(small.resize(page.size, Image.Resampling.BILINEAR), np.float32)
-    ink = (paper - np.asarray(page)) / np.maximum(paper, 64)
+    ink = (paper - np.asarray(page)) / np.maximum(paper, 64)  # or noise in the dark would count
     haze = np.median(ink[ink <= ink.max() / 2])  # plain paper is seldom as bright as its estimate
     noise = np.median(abs(np.diff(ink, axis=0)))
-    if ink.max() < 0.1 + 2.5 * haze + 6 * noise:
+    if ink.max() < 0.1 + 2.5 * haze + 6 * noise:  # no darker than uneven, grainy paper
         raise ValueError("the picture is blank, or too pale to see a digit in")
     return np.maximum(ink - haze, 0)
 
@@ -803,13 +803,13 @@ def is_light_on_dark(page):
 
 def find_digit(ink):
     """Return which pixels are the digit's; ValueError if there are other large parts, or many."""
-    dark = ink > 0.4 * ink.max()
+    dark = ink > 0.4 * ink.max()  # the strokes, without their pale sides
     parts = drop_frame(number_parts(dark), ink)
     sizes = np.bincount(parts[dark & (parts > 0)])
     left, top, right, bottom = box_around(dark & (parts == sizes.argmax()), margin=1 / 6)
     near = np.unique(parts[top:bottom, left:right])  # the bar of a 5, say
     others = np.delete(sizes, near)
-    if others.max(initial=0) > sizes.max() / 4 or np.count_nonzero(sizes > 6) > 9:
+    if others.max(initial=0) > sizes.max() / 4 or np.count_nonzero(sizes > 6) > 9:  # specks
         raise ValueError("one digit is expected, and there is more in the picture")
     return np.isin(parts, near[near > 0])
 
@@ -833,8 +833,8 @@ def drop_frame(parts, ink):
     border = np.concatenate([parts[0], parts[-1], parts[:, 0], parts[:, -1]])
     middle = parts[height // 3 : height - height // 3, width // 3 : width - width // 3]
     inner = np.where(np.isin(parts, np.setdiff1d(border, middle)), 0, parts)
-    corners = np.count_nonzero(parts[[0, 0, -1, -1], [0, -1, 0, -1]])
-    if not inner.any() and (corners > 1 or ink.max() < 0.55):
+    dark_corners = np.count_nonzero(parts[[0, 0, -1, -1], [0, -1, 0, -1]])
+    if not inner.any() and (dark_corners > 1 or ink.max() < 0.55):
         raise ValueError("the picture is blank but for its border")
     return inner if inner.any() else parts
 
