@@ -993,9 +993,9 @@ def plot_report(path, history, params, X, Y, names):
     mistakes = mistakes[np.argsort(-sure[mistakes])][:6]  # the most confident first
     with matplotlib.rc_context({"font.size": 13}):
         rows = 1 if len(params[0]) <= 10 else 2
-        figure = Figure(figsize=(9, 12 + rows), layout="constrained")
+        figure = Figure(figsize=(9, 12.7 + rows), layout="constrained")
         figure.suptitle(f"Test accuracy {get_accuracy(predictions, Y):.4f}", size=22)
-        panels = figure.subfigures(4, 1, height_ratios=(5.6, 0.4 + rows, 2.2, 2.5))
+        panels = figure.subfigures(4, 1, height_ratios=(5.6, 0.4 + rows, 2.5, 2.9))
         left, right = panels[0].subfigures(1, 2, width_ratios=(2, 3))
         draw_curves(left, history)
         draw_confusion(right, count_answers(predictions, Y), names)
