@@ -56,8 +56,7 @@ import warnings
 from pathlib import Path
 from unittest import mock
 
-# Before NumPy is imported: on a busy machine, two threads spend most of their time waiting.
-os.environ["OPENBLAS_NUM_THREADS"] = "1"
+os.environ["OPENBLAS_NUM_THREADS"] = "1"  # before NumPy: on a busy machine two would wait
 
 import numpy as np
 import pytest
