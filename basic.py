@@ -633,8 +633,7 @@ def read_idx(path):
         shape = np.frombuffer(content, ">u4", count=content[3], offset=4)
         return np.frombuffer(content, np.uint8, offset=4 + shape.nbytes).reshape(shape)
     except (IndexError, ValueError):
-        problem = "not a whole IDX file of bytes (a web page?): get it anew"
-        raise ValueError(f"{path} is {problem}") from None
+        raise ValueError(f"{path} is not an IDX file of bytes (a web page?): get it anew") from None
 
 
 def read_csv(path, content):
@@ -707,6 +706,8 @@ def fetch(folder):
                 raise ValueError("wrong checksum")
         except Exception as error:  # refused, 404, cut off, damaged: the next mirror may do better
             failures.append(f"{mirror}: {error}")
+            if hasattr(error, "close"):  # a 404 is an open page, of which Python 3.14 would warn
+                error.close()
             continue
         for name, content in packed.items():
             with replacing(folder / f"{name}.gz") as file:
@@ -731,8 +732,7 @@ def prepare_image(path):
         page = read_page(path)
         if min(page.size) < max(5, max(page.size) / 30):
             raise ValueError("the picture is too small or too thin for a digit")
-        # The first look, at the reduced page, finds the digit. The second is closer, so that a
-        # small digit on a large page keeps its details, and the shadows around it are left behind.
+        # Twice, as a closer look keeps the details of a small digit and leaves shadows behind.
         for _ in range(2):
             factor = math.ceil(max(page.size) / 500)
             ink = measure_ink(page.reduce(factor))
