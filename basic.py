@@ -437,7 +437,7 @@ def check_count(name, value, least):
 
 
 def check_pixels(X, optimizer):
-    """Raise a ValueError unless X holds finite floats that suit the optimizer; warn of 0 to 255."""
+    """Raise a ValueError unless X holds finite floats for the optimizer; warn if they go to 255."""
     if X.dtype.kind != "f":
         raise ValueError(f"X must hold floats from 0 to 1, not {X.dtype}: pass X / 255 for bytes")
     if X.dtype == np.float16 and optimizer in ("rmsprop", "adam"):
